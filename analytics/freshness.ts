@@ -1,0 +1,104 @@
+/**
+ * How current the answers are, from the log's offsets and from what stitchers and rollup jobs report in `progress`.
+ *
+ * Read before the question it accompanies is asked of the store: what was settled then is in the answer.
+ */
+import { z } from 'zod';
+import { formatShortInstant, NS_PER_MS } from '../schemas/index.js';
+import { type ProgressRow, readProgress } from '../store/index.js';
+import { readLog } from './log.js';
+import type { Parts } from './settings.js';
+import type { LogPartition } from './types.js';
+
+/** What stitchers write (`StitcherProgress` in their room): -Infinity becomes null in JSON. */
+const StitcherState = z.object({
+  partitions: z.record(z.string(), z.number()),
+  watermark_ms: z.number().nullable(),
+  open_traces: z.number(),
+  pending: z.number(),
+  audited: z.boolean(),
+  last_trace_row_ms: z.number().nullable(),
+});
+type StitcherState = z.output<typeof StitcherState>;
+
+/** The JSON in `progress.state` of a rollup job. */
+export const RollupState = z.object({
+  /** Every row visible then, on the store's clock, is in the rollup. */
+  covered_ms: z.number(),
+  /** Where a job that takes over begins. */
+  resume_ms: z.number(),
+});
+export type RollupState = z.output<typeof RollupState>;
+
+/** By so much a stitcher's clock may differ from the store's before `settled` can be early. */
+const CLOCK_MARGIN_MS = 200;
+
+export interface Progress {
+  readonly watermark: string | null;
+  readonly open_traces: number;
+  readonly settled: boolean;
+}
+
+export async function readFreshness(parts: Parts): Promise<Progress> {
+  // The log first: what is appended after that is not part of "so far".
+  const log = await readLog(parts);
+  const { rows, serverNowMs } = await readProgress(parts.store);
+  return progressOf(log.partitions, rows, serverNowMs, parts.limits.instanceAliveMs);
+}
+
+/** Pure: `nowMs` is the clock that stamped the rows. */
+export function progressOf(
+  partitions: readonly LogPartition[],
+  rows: readonly ProgressRow[],
+  nowMs: number,
+  aliveMs: number,
+): Progress {
+  const stitchers = rows.filter(row => row.name === 'stitcher');
+  const live = statesOf(stitchers.filter(row => row.atMs >= nowMs - aliveMs));
+  // Nobody lives: what they stitched before they went still holds.
+  const told = live.length > 0 ? live : statesOf(stitchers);
+  return {
+    watermark: watermarkOf(told),
+    open_traces: told.reduce((sum, state) => sum + state.open_traces, 0),
+    settled: live.length > 0 && isStitched(partitions, live) && coveredMs(rows) >= newestRowMs(live) + CLOCK_MARGIN_MS,
+  };
+}
+
+function statesOf(rows: readonly ProgressRow[]): StitcherState[] {
+  return rows.flatMap(row => parsedState(StitcherState, row.state) ?? []);
+}
+
+export function parsedState<State>(schema: z.ZodType<State>, text: string): State | undefined {
+  try {
+    return schema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+function watermarkOf(states: readonly StitcherState[]): string | null {
+  const watermarks = states.map(state => state.watermark_ms ?? 0);
+  const lowestMs = watermarks.length === 0 ? 0 : Math.min(...watermarks);
+  return lowestMs <= 0 ? null : formatShortInstant(BigInt(Math.trunc(lowestMs)) * NS_PER_MS);
+}
+
+/** Everything appended is stored and committed, and its stitchers have closed and audited every trace. */
+function isStitched(partitions: readonly LogPartition[], live: readonly StitcherState[]): boolean {
+  return (
+    live.every(state => state.open_traces === 0 && state.pending === 0 && state.audited) &&
+    partitions.every(({ partition, endOffset, committedOffset }) => {
+      if (endOffset === 0) return true;
+      return committedOffset === endOffset && live.some(state => state.partitions[String(partition)] === endOffset);
+    })
+  );
+}
+
+function newestRowMs(live: readonly StitcherState[]): number {
+  return Math.max(...live.map(state => state.last_trace_row_ms ?? 0));
+}
+
+/** Any one job that got so far is enough, alive or not. */
+function coveredMs(rows: readonly ProgressRow[]): number {
+  const states = rows.filter(row => row.name === 'rollup').flatMap(row => parsedState(RollupState, row.state) ?? []);
+  return Math.max(0, ...states.map(state => state.covered_ms));
+}

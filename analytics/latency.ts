@@ -1,0 +1,112 @@
+/** GET /api/v1/latency: what users experience in a window, by group, exact or with an error bound. */
+import {
+  DEFAULT_QUANTILES,
+  formatShortInstant,
+  type LatencyAnswer,
+  type LatencyGroup,
+  type LatencyParameters,
+} from '../schemas/index.js';
+import {
+  countRevisions,
+  exactLatency,
+  type LatencyCell,
+  type LatencyQuestion,
+  SKETCH_RELATIVE_ERROR,
+  sketchLatency,
+} from '../store/index.js';
+import { ApiError } from './errors.js';
+import { readFreshness } from './freshness.js';
+import type { Parts } from './settings.js';
+import { windowAnswer, windowOf } from './window.js';
+
+const MAX_GROUPS = 10_000;
+
+type Method = LatencyGroup['method'];
+
+export async function answerLatency(parts: Parts, parameters: LatencyParameters): Promise<LatencyAnswer> {
+  const window = windowOf(parameters, parts.clock());
+  const { location, service, operation } = parameters;
+  const question: LatencyQuestion = {
+    tenant: parts.tenant,
+    ...window,
+    location,
+    service,
+    operation,
+    groupBy: parameters.group_by ?? [],
+    quantiles: parameters.quantile ?? DEFAULT_QUANTILES,
+    stepNs: parameters.step,
+  };
+  // Before the question: so what is settled is in the answer.
+  const progress = await readFreshness(parts);
+  const { cells, method } = await ask(parts, question);
+  if (cells.length > MAX_GROUPS) {
+    throw new ApiError(
+      'API_TOO_MANY_GROUPS',
+      `there are more than ${MAX_GROUPS} groups: give a shorter window, a longer step, fewer group_by or more filters`,
+    );
+  }
+  const groups = cells.map(cell => groupOf(question, cell, method));
+  return {
+    window: windowAnswer(window),
+    groups: groups.length === 0 && isOneGroup(question) ? [emptyGroup(question, method)] : groups,
+    freshness: { ...progress, incomplete_ratio: incompleteRatio(cells) },
+  };
+}
+
+async function ask(parts: Parts, question: LatencyQuestion): Promise<{ cells: LatencyCell[]; method: Method }> {
+  const { store, limits } = parts;
+  const revisions = await countRevisions(store, question, limits.exactTraces);
+  if (revisions > limits.exactTraces) {
+    return { cells: await sketchLatency(store, question, MAX_GROUPS + 1), method: 'sketch' };
+  }
+  return { cells: await exactLatency(store, question, MAX_GROUPS + 1), method: 'exact' };
+}
+
+function isOneGroup({ groupBy, stepNs }: LatencyQuestion): boolean {
+  return groupBy.length === 0 && stepNs === undefined;
+}
+
+/** Grouped: the group's values. Else: the filters that were given. With steps, the start of the step besides. */
+function keyOf(question: LatencyQuestion, cell: Pick<LatencyCell, 'key' | 'stepStartNs'>): Record<string, string> {
+  const { groupBy, stepNs, fromNs } = question;
+  const key: Record<string, string> = {};
+  if (groupBy.length === 0) Object.assign(key, filtersOf(question));
+  for (const [index, dimension] of groupBy.entries()) key[dimension] = cell.key[index];
+  if (stepNs !== undefined) {
+    key.from = formatShortInstant(cell.stepStartNs < fromNs ? fromNs : cell.stepStartNs);
+  }
+  return key;
+}
+
+function filtersOf({ location, service, operation }: LatencyQuestion): Record<string, string> {
+  return {
+    ...(location !== undefined && { location }),
+    ...(service !== undefined && { service }),
+    ...(operation !== undefined && { operation }),
+  };
+}
+
+function groupOf(question: LatencyQuestion, cell: LatencyCell, method: Method): LatencyGroup {
+  const isKnown = cell.traces > cell.unknown;
+  return {
+    key: keyOf(question, cell),
+    traces: cell.traces,
+    errors: cell.errors,
+    unknown: cell.unknown,
+    latency_ms: Object.fromEntries(
+      question.quantiles.map((quantile, index) => [String(quantile), isKnown ? cell.latencyMs[index] : null]),
+    ),
+    method,
+    relative_error: method === 'exact' ? 0 : SKETCH_RELATIVE_ERROR,
+  };
+}
+
+function emptyGroup(question: LatencyQuestion, method: Method): LatencyGroup {
+  const nothing = { key: [], stepStartNs: 0n, traces: 0, errors: 0, unknown: 0, incomplete: 0, latencyMs: [] };
+  return groupOf(question, nothing, method);
+}
+
+function incompleteRatio(cells: readonly LatencyCell[]): number {
+  const traces = cells.reduce((sum, cell) => sum + cell.traces, 0);
+  return traces === 0 ? 0 : cells.reduce((sum, cell) => sum + cell.incomplete, 0) / traces;
+}

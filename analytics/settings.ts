@@ -1,0 +1,40 @@
+/** Everything the parts of this room share, with defaults filled in. */
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { Store } from '../store/index.js';
+import type { AnalyticsLimits, AnalyticsOptions, LogView, Readiness, RollupSettings, SqlSettings } from './types.js';
+
+export const DEFAULT_LIMITS: AnalyticsLimits = {
+  exactTraces: 200_000,
+  spansPerAnswer: 20_000,
+  // Stitchers report every 2 s at the latest.
+  instanceAliveMs: 15_000,
+};
+
+export const DEFAULT_ROLLUP: RollupSettings = { everyMs: 1_000, maxShare: 0.2, overlapMs: 10_000 };
+
+export interface Parts {
+  readonly store: Store;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  readonly log: () => Promise<LogView>;
+  readonly readiness: () => Promise<Readiness>;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+  readonly sql: Required<SqlSettings>;
+  readonly rollup: RollupSettings;
+  readonly limits: AnalyticsLimits;
+  readonly tenant: string;
+  readonly instance: string;
+}
+
+export function partsOf(options: AnalyticsOptions): Parts {
+  return {
+    ...options,
+    sql: { maxConcurrent: 4, ...options.sql },
+    rollup: { ...DEFAULT_ROLLUP, ...options.rollup },
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    tenant: options.tenant ?? 'default',
+    instance: options.instance ?? 'analytics',
+  };
+}

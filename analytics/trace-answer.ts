@@ -1,0 +1,58 @@
+/** GET /api/v1/traces/{trace_id}: the current revision of a trace and its stored spans. */
+import type { TraceAnswer } from '../schemas/index.js';
+import { arrivalsOfTrace, countSpansOfTrace, currentRevision, type RevisionRow, spansOfTrace } from '../store/index.js';
+import { ApiError } from './errors.js';
+import { openTrace } from './open-trace.js';
+import type { Parts } from './settings.js';
+import { correctionsOf, spanAnswer } from './trace-spans.js';
+import { milliseconds, summaryOf } from './trace-summary.js';
+
+export async function answerTrace(parts: Parts, traceId: string): Promise<TraceAnswer> {
+  const { store, tenant, limits } = parts;
+  const revision = await currentRevision(store, tenant, traceId);
+  const spans = await spansOfTrace(store, tenant, traceId, limits.spansPerAnswer);
+  if (spans.length === 0 && revision === undefined) {
+    throw new ApiError('API_NOT_FOUND', `there is no trace ${traceId}`);
+  }
+  const spanCount =
+    spans.length < limits.spansPerAnswer ? spans.length : await countSpansOfTrace(store, tenant, traceId);
+  const omitted = spanCount - spans.length;
+  if (revision === undefined) {
+    return openTrace({ traceId, spans, spanCount, arrivals: await arrivalsOfTrace(store, tenant, traceId) });
+  }
+  const corrections = correctionsOf(revision);
+  return {
+    ...summaryOf(revision),
+    error_origin: errorOriginOf(revision),
+    tiers: revision.tier_names.map((tier, index) => ({
+      tier,
+      critical_path_ms: milliseconds(revision.tier_ns[index]),
+    })),
+    critical_path: criticalPathOf(revision),
+    spans: spans.map(span => spanAnswer(span, corrections)),
+    spans_omitted: omitted,
+  };
+}
+
+function errorOriginOf(row: RevisionRow): TraceAnswer['error_origin'] {
+  if (!row.error || row.error_span_id === '') return null;
+  return {
+    span_id: row.error_span_id,
+    service: row.error_service,
+    operation: row.error_operation,
+    tier: row.error_tier,
+  };
+}
+
+function criticalPathOf(row: RevisionRow): TraceAnswer['critical_path'] {
+  return row.path_kind.map((kind, index) => ({
+    kind,
+    span_id: row.path_span_id[index],
+    caller: kind === 'link' ? row.path_caller[index] : null,
+    service: row.path_service[index],
+    operation: row.path_operation[index],
+    tier: row.path_tier[index],
+    offset_ms: milliseconds(row.path_offset_ns[index]),
+    self_ms: milliseconds(row.path_self_ns[index]),
+  }));
+}

@@ -1,0 +1,87 @@
+/** What the analytics room is given by the place that wires it, and what it gives back. */
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { Store } from '../store/index.js';
+
+export interface LogPartition {
+  readonly partition: number;
+  /** Offset the next record will get; 0 if there never was one. */
+  readonly endOffset: number;
+  /** Offset of the first record the stitchers have not committed. */
+  readonly committedOffset: number;
+}
+
+/** The log as the ledger and `settled` need it. Items are spans; counts are cumulative over the life of the log. */
+export interface LogView {
+  readonly partitions: readonly LogPartition[];
+  readonly appendedItems: number;
+  readonly committedItems: number;
+  /** Spans refused, by reason. */
+  readonly rejected: Readonly<Record<string, number>>;
+  /** Those of `rejected` that were found only in the log, and so are in `appendedItems` too. Default 0. */
+  readonly rejectedInLogItems?: number;
+  readonly deadLetterItems: number;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not, in words for an operator; empty when ready. */
+  readonly reasons: readonly string[];
+}
+
+export interface RollupSettings {
+  /** Least pause between two passes. */
+  readonly everyMs: number;
+  /** Share of the wall time the passes may take, 0 to 1: after a pass of d ms the job rests d / share − d. */
+  readonly maxShare: number;
+  /**
+   * How long after its `written_at` a row may still become visible (slow inserts, replication): rows this far behind
+   * the position are looked at again.
+   */
+  readonly overlapMs: number;
+}
+
+export interface SqlSettings {
+  readonly maxSeconds: number;
+  readonly maxMemoryBytes: number;
+  /** Rows of the answer. */
+  readonly maxRows: number;
+  /** Questions at a time; beyond it 429. Default 4. */
+  readonly maxConcurrent?: number;
+}
+
+export interface AnalyticsLimits {
+  /** Up to this many revisions in a window the answer is exact; above it comes from sketches. */
+  readonly exactTraces: number;
+  /** Spans in one trace's answer; the rest is counted in `spans_omitted`. */
+  readonly spansPerAnswer: number;
+  /** A stitcher whose progress row is older than this is not alive: see freshness.ts. */
+  readonly instanceAliveMs: number;
+}
+
+export interface AnalyticsOptions {
+  readonly store: Store;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Rejects when the log cannot be reached. */
+  readonly log: () => Promise<LogView>;
+  readonly readiness: () => Promise<Readiness>;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+  readonly sql: SqlSettings;
+  readonly rollup?: Partial<RollupSettings>;
+  readonly limits?: Partial<AnalyticsLimits>;
+  /** The only tenant this API answers for. */
+  readonly tenant?: string;
+  /** Names this process in `progress`. */
+  readonly instance?: string;
+}
+
+export interface Analytics {
+  readonly port: number;
+  /** Stops listening, waits for requests and the rollup pass under way. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,32 @@
+/** What the benchmarks run on: recorded traces, as JSON bodies and as the protobuf an exporter would have sent. */
+import { existsSync, readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { jsonToProtobuf, RequestScan, scanRequest } from '../otlp/index.js';
+
+export interface BenchData {
+  readonly name: string;
+  readonly jsonBodies: readonly Uint8Array[];
+  readonly bodies: readonly Uint8Array[];
+  readonly spans: number;
+  readonly bytes: number;
+}
+
+const FILE = '../shared/data/traces/onlineboutique.otlp.jsonl.gz';
+
+/** `THROUGHLINE_BENCH_FILE` names another OTLP JSON-lines file, gzipped. */
+export function loadData(): BenchData {
+  const path = process.env.THROUGHLINE_BENCH_FILE ?? FILE;
+  if (!existsSync(path)) throw new Error(`${path} is missing: name an OTLP .jsonl.gz in THROUGHLINE_BENCH_FILE`);
+  const lines = gunzipSync(readFileSync(path)).toString('utf8').split('\n').filter(Boolean);
+  const jsonBodies = lines.map(line => Buffer.from(line));
+  const bodies = jsonBodies.map(jsonToProtobuf);
+  const scan = new RequestScan();
+  let spans = 0;
+  let bytes = 0;
+  for (const body of bodies) {
+    if (!scanRequest(body, scan)) throw new Error(scan.error);
+    spans += scan.spans;
+    bytes += body.length;
+  }
+  return { name: path.slice(path.lastIndexOf('/') + 1), jsonBodies, bodies, spans, bytes };
+}

@@ -1,0 +1,134 @@
+/** Each stage of the hot path on its own, in the order a span meets them. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openEmbeddedBus, type RecordToPublish } from '../bus/index.js';
+import { createSpanBlock, jsonToProtobuf, RequestScan, SpanReader, scanRequest, splitRequest } from '../otlp/index.js';
+import { DEFAULT_LOCATION_ORDER, DEFAULT_TIER_RULES } from '../schemas/index.js';
+import { Assembler } from '../stitcher/assembly/index.js';
+import { Closer } from '../stitcher/closer.js';
+import { OpenTraces } from '../stitcher/open-traces.js';
+import { ArrivalCounter, spanColumns } from '../stitcher/span-columns.js';
+import { TraceRows } from '../stitcher/trace-rows.js';
+import { encodeNativeBlock } from '../store/native/index.js';
+import type { BenchData } from './data.js';
+import { figure, measure, print } from './measure.js';
+
+const PARTITIONS = 4;
+const WINDOWS = {
+  completeAfterMs: 2_000,
+  idleMs: 10_000,
+  maxOpenMs: 300_000,
+  debounceMs: 500,
+  maxSpansPerTrace: 100_000,
+};
+
+export async function benchStages(data: BenchData): Promise<void> {
+  const { bodies, jsonBodies, spans } = data;
+  const scan = new RequestScan();
+  print(
+    await measure('JSON to protobuf', spans, () => {
+      for (const body of jsonBodies) jsonToProtobuf(body);
+    }),
+  );
+  print(
+    await measure('scan (validate, find ids)', spans, () => {
+      for (const body of bodies) scanRequest(body, scan);
+    }),
+  );
+  print(
+    await measure(`scan and route to ${PARTITIONS} partitions`, spans, () => {
+      for (const body of bodies) {
+        scanRequest(body, scan);
+        splitRequest(body, scan, PARTITIONS);
+      }
+    }),
+  );
+  await benchLog(data);
+  await benchStitcher(data);
+}
+
+function routed(data: BenchData): RecordToPublish[][] {
+  const scan = new RequestScan();
+  return data.bodies.map(body => {
+    scanRequest(body, scan);
+    return splitRequest(body, scan, PARTITIONS).map(record => ({ ...record, tenant: 'default' }));
+  });
+}
+
+async function benchLog(data: BenchData): Promise<void> {
+  const requests = routed(data);
+  const appended: number[] = [];
+  const read: number[] = [];
+  for (let run = 0; run < 4; run++) {
+    const directory = mkdtempSync(join(tmpdir(), 'throughline-bench-'));
+    const bus = await openEmbeddedBus({ directory, partitionCount: PARTITIONS, maxBytes: 1 << 30, clock: Date.now });
+    const started = process.cpuUsage();
+    let next = 0;
+    const publisher = async () => {
+      for (let at = next++; at < requests.length; at = next++) await bus.publish(requests[at]);
+    };
+    await Promise.all(Array.from({ length: 16 }, publisher));
+    const published = process.cpuUsage(started);
+    const consumer = await bus.consumer();
+    const readStarted = process.cpuUsage();
+    for (let count = 0; count < data.spans; ) {
+      for (const record of await consumer.poll(32 << 20, 1_000)) count += record.itemCount;
+    }
+    const consumed = process.cpuUsage(readStarted);
+    await consumer.close();
+    await bus.close();
+    rmSync(directory, { recursive: true });
+    if (run === 0) continue;
+    appended.push((data.spans * 1e6) / (published.user + published.system));
+    read.push((data.spans * 1e6) / (consumed.user + consumed.system));
+  }
+  print(figure('log: append, fsynced, 16 in flight', 'spans/CPU-s', appended));
+  print(figure('log: read', 'spans/CPU-s', read));
+}
+
+async function benchStitcher(data: BenchData): Promise<void> {
+  const reader = new SpanReader({ tierRules: DEFAULT_TIER_RULES, locationOrder: DEFAULT_LOCATION_ORDER });
+  const block = createSpanBlock();
+  const decode = () => {
+    block.reset();
+    for (const [offset, payload] of data.bodies.entries()) {
+      const record = { partition: 0, offset, appendTimeMs: 1_000 + offset, tenant: 'default', itemCount: 0, payload };
+      const { error } = reader.read(payload, record, block);
+      if (error !== '') throw new Error(error);
+    }
+  };
+  print(await measure('decode into columns', data.spans, decode));
+  print(
+    await measure('span columns to Native blocks', data.spans, () => {
+      encodeNativeBlock(spanColumns(block), block.rows);
+      const arrivals = new ArrivalCounter().columns(block);
+      encodeNativeBlock(arrivals.columns, arrivals.rows);
+    }),
+  );
+  print(
+    await measure('stitch: collect, assemble, rows to Native', data.spans, () => {
+      const open = new OpenTraces(WINDOWS, 16);
+      const rows = new TraceRows(open.interner, open.tenants);
+      const { completeAfterMs, idleMs, maxOpenMs, maxSpansPerTrace } = WINDOWS;
+      const closer = new Closer(
+        open,
+        new Assembler({
+          maxClockSkewNs: 3.6e12,
+          completeAfterMs,
+          idleMs,
+          maxOpenMs,
+          latenessMs: 86_400_000,
+          maxSpansPerTrace,
+          appTier: open.appTier,
+          dataTier: open.dataTier,
+        }),
+        rows,
+      );
+      open.addBlock(block);
+      closer.advance(0, Number.MAX_SAFE_INTEGER);
+      const taken = rows.take();
+      encodeNativeBlock(taken.columns, taken.rows);
+    }),
+  );
+}

@@ -1,0 +1,15 @@
+/**
+ * The log between receivers and stitchers.
+ *
+ * In: records (opaque payloads, counted items) for a partition, and tallies to be added in the same transaction.
+ * Out: the same records in offset order, each until its consumer commits past it; cumulative counters; dead letters.
+ *
+ * A publish resolves only once its records are durable. Offsets grow for the life of the log and are never reused.
+ * The room never looks into a payload, never drops a record silently, and never grows beyond its limit: it refuses
+ * (BUS_FULL) before it writes.
+ */
+
+export { openEmbeddedBus } from './embedded/bus.js';
+export type { EmbeddedBusOptions } from './embedded/options.js';
+export { BusError, type BusErrorCode } from './errors.js';
+export type * from './types.js';

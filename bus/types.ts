@@ -1,0 +1,107 @@
+/**
+ * The log between receivers and stitchers, as both of its kinds (embedded, Kafka) present it.
+ * The bus does not know what is in a record: `itemCount` is whatever its publisher counts (spans, here).
+ */
+
+/** One record to append. `payload` is borrowed: it must not change until `publish` settles. */
+export interface RecordToPublish {
+  readonly partition: number;
+  readonly tenant: string;
+  readonly itemCount: number;
+  readonly payload: Uint8Array;
+}
+
+export interface LogRecord {
+  readonly partition: number;
+  readonly offset: number;
+  /** When the log appended it, epoch milliseconds; never decreases within a partition; the same on every redelivery. */
+  readonly appendTimeMs: number;
+  readonly tenant: string;
+  readonly itemCount: number;
+  readonly payload: Uint8Array;
+  /**
+   * Present if the record is not as it was appended (bit flips on disk): what is wrong with it. Its payload, and where
+   * the text speaks of the header its other fields, cannot be trusted: move it to the dead letters.
+   */
+  readonly corrupt?: string;
+}
+
+/** Amounts to add to named cumulative counters, in the same transaction as what they count. */
+export type Tallies = Readonly<Record<string, number>>;
+
+export interface PartitionState {
+  readonly partition: number;
+  /** First offset still in the log. */
+  readonly startOffset: number;
+  /** Offset the next record will get. */
+  readonly endOffset: number;
+  /** Offset of the first record not yet committed by the consumer. */
+  readonly committedOffset: number;
+  /** Append time of the newest record, 0 if there never was one. */
+  readonly lastAppendTimeMs: number;
+  /** Items ever appended / in committed records, cumulative over the life of the log. */
+  readonly appendedItems: number;
+  readonly committedItems: number;
+}
+
+export interface BusState {
+  readonly partitions: readonly PartitionState[];
+  /** Cumulative named counters (`rejected.<reason>`, `dead_letter`, …). */
+  readonly counters: Readonly<Record<string, number>>;
+  /**
+   * Bytes that the log's content takes and how many it may. Embedded: space within the file, which is reused but does
+   * not shrink.
+   */
+  readonly usedBytes: number;
+  readonly limitBytes: number;
+}
+
+export interface DeadLetter {
+  readonly partition: number;
+  readonly offset: number;
+  readonly appendTimeMs: number;
+  readonly tenant: string;
+  readonly itemCount: number;
+  readonly reason: string;
+  readonly payload: Uint8Array;
+}
+
+/** What a consumer has finished with: everything below `offset` in `partition` is stored. */
+export interface CommitPoint {
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export interface BusConsumer {
+  /**
+   * Next records in offset order within each partition, starting at the committed offset; resolves with an empty array
+   * after `waitMs` without any. Reads up to `maxBytes` of payload (at least one record). Several calls may be
+   * uncommitted at once. Payloads belong to the caller.
+   */
+  poll(maxBytes: number, waitMs: number): Promise<LogRecord[]>;
+  /**
+   * Durably moves the committed offsets on, moves the given records to the dead-letter store and adds `tallies`,
+   * all in one transaction. Committing an offset twice, or one below the committed one, changes nothing.
+   */
+  commit(points: readonly CommitPoint[], deadLetters?: readonly DeadLetter[], tallies?: Tallies): Promise<void>;
+  /** Partitions this consumer currently owns. */
+  readonly partitions: readonly number[];
+  close(): Promise<void>;
+}
+
+export interface Bus {
+  readonly partitionCount: number;
+  /**
+   * Appends all records and adds `tallies`, in one transaction; resolves once that is durable (fsynced, or acknowledged
+   * by all in-sync replicas). All or nothing. Rejects with a BusError: `BUS_FULL` (size limit, disk full; retryable),
+   * `BUS_UNAVAILABLE` (retryable), `BUS_CLOSED`. `records` may be empty when there are only tallies.
+   */
+  publish(records: readonly RecordToPublish[], tallies?: Tallies): Promise<void>;
+  /** The stitcher's consumer. The embedded log has one at a time: a second one is refused while the first lives. */
+  consumer(): Promise<BusConsumer>;
+  state(): Promise<BusState>;
+  /** The newest first. */
+  deadLetters(limit: number): Promise<DeadLetter[]>;
+  /** Stops taking publishes, waits for those under way, closes the log. */
+  close(): Promise<void>;
+}

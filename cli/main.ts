@@ -1,0 +1,107 @@
+#!/usr/bin/env node
+/** The command line: what it takes, what it says on --help, how it ends. */
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError } from 'commander';
+import type { Config } from '../schemas/index.js';
+import { loadConfig } from './config.js';
+import { runDemoCommand } from './demo.js';
+import { endWith } from './errors.js';
+import { createLogger } from './logger.js';
+import { replayFiles } from './replay.js';
+import { runRestitch } from './restitch.js';
+import { type Role, runMigrate } from './roles.js';
+import { runRoles } from './run.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+
+const program = new Command('throughline')
+  .description(
+    'What response times users anywhere experience right now, end to end, and which tier spends their patience.',
+  )
+  .version(version)
+  .option('--config <file>', 'settings, as in throughline.example.yaml')
+  .option('--data-dir <dir>', 'where the log and the embedded store keep their files (dataDir)')
+  .showHelpAfterError()
+  .addHelpText(
+    'after',
+    `
+Every setting is also an environment variable: ingest.http.port is THROUGHLINE_INGEST_HTTP_PORT.
+
+Examples:
+  throughline up
+  throughline demo
+  throughline replay traces.otlp.jsonl.gz --shift-to-now
+  curl 'http://127.0.0.1:4320/api/v1/latency?location=New%20York&quantile=0.5,0.99'`,
+  );
+
+function config(): Config {
+  const { config: file, dataDir } = program.opts<{ config?: string; dataDir?: string }>();
+  return loadConfig({ file, env: process.env, flags: dataDir === undefined ? {} : { dataDir } });
+}
+
+function roleCommand(name: string, roles: readonly Role[], description: string): void {
+  program
+    .command(name)
+    .description(description)
+    .action(async () => {
+      const settings = config();
+      await runRoles(settings, new Set(roles), createLogger(settings.logLevel));
+    });
+}
+
+roleCommand('up', ['ingest', 'stitch', 'analytics'], 'all roles in one process tree: OTLP in, answers out');
+roleCommand('ingest', ['ingest'], 'the receivers only: OTLP into the log');
+roleCommand('stitch', ['stitch'], 'the stitcher only: from the log to the store');
+roleCommand('analytics', ['analytics'], 'the API and the rollups only');
+
+program
+  .command('migrate')
+  .description("bring the store's tables up to this version")
+  .action(async () => {
+    const settings = config();
+    await runMigrate(settings, createLogger(settings.logLevel));
+  });
+
+program
+  .command('replay')
+  .description('send recorded OTLP files (JSON, JSON lines or protobuf; .gz too) to a receiver')
+  .argument('<file...>')
+  .option('--endpoint <url>', 'receiver (default: the configured OTLP/HTTP port on this machine)')
+  .option('--token <token>', 'bearer token')
+  .option('--concurrency <n>', 'requests at once', wholeNumber, 4)
+  .option('--shift-to-now', 'move all times so that the newest span ends now', false)
+  .option('--skip-bad', 'go on after a request that cannot be read', false)
+  .action(async (files: string[], options) => {
+    const { ingest } = config();
+    const endpoint = options.endpoint ?? `http://${ingest.host}:${ingest.http.port}`;
+    process.exitCode = (await replayFiles(files, { ...options, endpoint })) ? 0 : 1;
+  });
+
+program
+  .command('demo')
+  .description("run a small bank in three tiers for a while, then ask for New York's p99")
+  .option('--seconds <n>', 'how long users keep coming', wholeNumber, 20)
+  .option('--rate <n>', 'transactions a second', wholeNumber, 10)
+  .addHelpText('after', '\nUses the Throughline that runs here; where none does, starts one for the time of the demo.')
+  .action(async options => {
+    await runDemoCommand(config(), options);
+  });
+
+program
+  .command('restitch')
+  .description('restate traces from the store, with spans that came beyond stitcher.lateness')
+  .argument('[trace-id...]')
+  .option('--too-late', 'all traces that have spans that came too late', false)
+  .option('--from <time>', 'traces that ended since, with --to')
+  .option('--to <time>', 'traces that ended before')
+  .action(async (traceIds: string[], options) => {
+    const settings = config();
+    await runRestitch(settings, { traceIds, ...options }, createLogger(settings.logLevel));
+  });
+
+function wholeNumber(value: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(value)) throw new InvalidArgumentError('Give a whole number from 1.');
+  return Number(value);
+}
+
+program.parseAsync().catch(endWith);

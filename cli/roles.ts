@@ -1,0 +1,173 @@
+/**
+ * The one place that wires the rooms: opens the log and the store that the configuration names and starts the roles
+ * asked for, in the order of the data; closes them in the same order, so that each drains into the next.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { type Analytics, startAnalytics } from '../analytics/index.js';
+import { type Bus, openEmbeddedBus } from '../bus/index.js';
+import { type Ingest, startIngest } from '../ingest/index.js';
+import { SpanReader } from '../otlp/index.js';
+import type { Config } from '../schemas/index.js';
+import { type Stitcher, startStitcher } from '../stitcher/index.js';
+import { createTraceStore, type Store } from '../store/index.js';
+import { exposeLog, viewOf } from './log-view.js';
+import { type OpenedStore, openConfiguredStore } from './open-store.js';
+import { type Supervised, supervise } from './supervise.js';
+
+export type Role = 'ingest' | 'stitch' | 'analytics';
+
+export interface RunningRoles {
+  /** Where things listen, as URLs (`host:port` for gRPC). */
+  readonly addresses: {
+    readonly otlpHttp?: string;
+    readonly otlpGrpc?: string;
+    readonly api?: string;
+    readonly clickhouse?: string;
+  };
+  /** Rejects when a part that cannot be started again has failed. */
+  readonly failed: Promise<never>;
+  /** Drains and stops everything. */
+  close(): Promise<void>;
+}
+
+interface Parts {
+  bus?: Bus;
+  ingest?: Ingest;
+  store?: OpenedStore;
+  stitcher?: Supervised;
+  analytics?: Analytics;
+}
+
+export async function startRoles(config: Config, roles: ReadonlySet<Role>, logger: Logger): Promise<RunningRoles> {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const parts: Parts = {};
+  try {
+    await mkdir(config.dataDir, { recursive: true });
+    const bus = await openBus(config);
+    parts.bus = bus;
+    exposeLog(bus, registry);
+    // Receivers first: the log takes spans in while the store still comes up.
+    if (roles.has('ingest')) parts.ingest = await startReceivers(config, bus, registry, logger);
+    if (roles.has('stitch') || roles.has('analytics')) {
+      parts.store = await openConfiguredStore(config, logger);
+      const { store } = parts.store;
+      if (roles.has('stitch')) parts.stitcher = await startStitching(config, bus, store, registry, logger);
+      if (roles.has('analytics')) parts.analytics = await startAnswers(config, bus, store, parts, registry, logger);
+    }
+  } catch (error) {
+    await closeParts(parts, logger);
+    throw error;
+  }
+  return {
+    addresses: addressesOf(config, parts),
+    failed: parts.store?.failed ?? new Promise<never>(() => {}),
+    close: () => closeParts(parts, logger),
+  };
+}
+
+function openBus(config: Config): Promise<Bus> {
+  return openEmbeddedBus({
+    directory: join(config.dataDir, 'log'),
+    partitionCount: config.bus.partitions,
+    maxBytes: config.bus.embedded.maxBytes,
+    clock: Date.now,
+  });
+}
+
+function createReader(config: Config): SpanReader {
+  return new SpanReader({ tierRules: config.tiers, locationOrder: config.location.order });
+}
+
+function startReceivers(config: Config, bus: Bus, registry: Registry, logger: Logger): Promise<Ingest> {
+  const { host, http, grpc, auth, ...limits } = config.ingest;
+  return startIngest({ bus, registry, logger: logger.child({ role: 'ingest' }), host, http, grpc, limits, auth });
+}
+
+function startStitching(
+  config: Config,
+  bus: Bus,
+  store: Store,
+  registry: Registry,
+  logger: Logger,
+): Promise<Supervised> {
+  const { latenessMs, maxClockSkewMs, auditEveryMs, maxMemoryBytes, batchMaxBytes, flushEveryMs, ...windows } =
+    config.stitcher;
+  const log = logger.child({ role: 'stitch' });
+  const start = (): Promise<Stitcher> =>
+    startStitcher({
+      bus,
+      store: createTraceStore(store),
+      reader: createReader(config),
+      logger: log,
+      registry,
+      instance: 'embedded',
+      clock: Date.now,
+      windows: { ...windows, debounceMs: LATE_DEBOUNCE_MS },
+      latenessMs,
+      maxClockSkewMs,
+      auditEveryMs,
+      maxMemoryBytes,
+      batchMaxBytes,
+      flushEveryMs,
+    });
+  return supervise('the stitcher', start, log);
+}
+
+/** A burst of late spans of one trace costs one restatement. */
+const LATE_DEBOUNCE_MS = 500;
+
+function startAnswers(
+  config: Config,
+  bus: Bus,
+  store: Store,
+  parts: Readonly<Parts>,
+  registry: Registry,
+  logger: Logger,
+): Promise<Analytics> {
+  return startAnalytics({
+    store,
+    registry,
+    logger: logger.child({ role: 'analytics' }),
+    host: config.analytics.host,
+    port: config.analytics.port,
+    log: async () => viewOf(await bus.state()),
+    readiness: async () => {
+      const reasons = [parts.stitcher?.reason() ?? ''].filter(reason => reason !== '');
+      return { ready: reasons.length === 0, reasons };
+    },
+    clock: Date.now,
+    sql: config.analytics.sql,
+  });
+}
+
+function addressesOf(config: Config, { ingest, analytics, store }: Readonly<Parts>): RunningRoles['addresses'] {
+  const { host, http, grpc } = config.ingest;
+  return {
+    ...(ingest && { otlpHttp: `${http.tls ? 'https' : 'http'}://${host}:${ingest.httpPort}` }),
+    ...(ingest && { otlpGrpc: `${grpc.tls ? 'https' : 'http'}://${host}:${ingest.grpcPort}` }),
+    ...(analytics && { api: `http://${config.analytics.host}:${analytics.port}` }),
+    ...(store && { clickhouse: store.url }),
+  };
+}
+
+/** In the order of the data. A part that cannot close must not keep the others from it. */
+async function closeParts(parts: Parts, logger: Logger): Promise<void> {
+  for (const name of ['ingest', 'stitcher', 'analytics', 'store', 'bus'] as const) {
+    try {
+      await parts[name]?.close();
+    } catch (error) {
+      logger.error({ err: error }, `${name} did not close cleanly`);
+    }
+  }
+}
+
+/** `throughline migrate`: brings the store's tables up to this version, and stops. */
+export async function runMigrate(config: Config, logger: Logger): Promise<void> {
+  await mkdir(config.dataDir, { recursive: true });
+  const opened = await openConfiguredStore(config, logger);
+  await opened.close();
+}

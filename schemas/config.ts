@@ -1,0 +1,273 @@
+/**
+ * Every setting: its key in the file, its default, what is valid and what it is for. An environment variable exists for
+ * each: `ingest.http.port` is THROUGHLINE_INGEST_HTTP_PORT. No I/O here; `cli/config.ts` reads file and environment.
+ */
+import { z } from 'zod';
+import { choice, duration, integer, listOf, port, size, text } from './config-values.js';
+import { DEFAULT_LOCATION_ORDER, DEFAULT_TIER_RULES } from './rules.js';
+
+const DAY_MS = 86_400_000;
+
+const host = () => text('a host name or an IP address', /^[\w.:-]+$/);
+const path = () => text('a path', /./);
+
+const TlsSettings = z.strictObject({
+  certFile: path().describe('PEM file of the certificate'),
+  keyFile: path().describe('PEM file of its key'),
+  clientCaFile: path().optional().describe('PEM file: clients must show a certificate signed by it'),
+});
+
+const Token = z
+  .strictObject({
+    token: z.string().min(1).optional(),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/i, 'give the SHA-256 of the token, 64 hexadecimal digits')
+      .optional(),
+    tenant: z.string().regex(/^[\w.-]{1,64}$/, 'give a name of letters, digits, dots and dashes'),
+    tier: z.string().min(1).optional(),
+  })
+  .refine(({ token, sha256 }) => (token === undefined) !== (sha256 === undefined), {
+    message: 'give either token or sha256',
+  });
+
+const Rule = z.strictObject({
+  tier: z.string().min(1),
+  where: z.record(z.string(), z.union([z.string(), z.array(z.string()).min(1)])),
+});
+
+const section = <Shape extends z.ZodRawShape>(shape: Shape) => {
+  const object = z.strictObject(shape, {
+    error: issue => (issue.code === 'invalid_type' ? 'give a section' : undefined),
+  });
+  return object.prefault({} as z.input<typeof object>);
+};
+
+export const Settings = z.strictObject({
+  dataDir: path().default('throughline-data').describe('Where the log and the embedded store keep their files'),
+  logLevel: choice('debug', 'info', 'warn', 'error').default('info').describe('Least severe messages to print'),
+  ingest: section({
+    host: host().default('127.0.0.1').describe('Address the receivers listen on'),
+    http: section({
+      port: port().default(4318).describe('OTLP/HTTP'),
+      tls: TlsSettings.optional(),
+      corsOrigins: listOf(z.string(), 'origins').default([]).describe('Browser origins that may export; * for all'),
+    }),
+    grpc: section({ port: port().default(4317).describe('OTLP/gRPC'), tls: TlsSettings.optional() }),
+    maxRequestBytes: size(1024)
+      .default(64 * 2 ** 20)
+      .describe('Largest request, before and after inflation'),
+    maxInFlightBytes: size(1024)
+      .default(256 * 2 ** 20)
+      .describe('Bodies of all requests together; beyond it 429'),
+    maxConnections: integer(1, 1_000_000).default(4_096).describe('Connections of each receiver'),
+    headersTimeout: duration().default(10_000).describe('Longest time for the headers of a request'),
+    bodyTimeout: duration().default(30_000).describe('Longest time for its body'),
+    publishTimeout: duration().default(10_000).describe('Longest wait for the log; then 503'),
+    maxConcurrentStreams: integer(1, 10_000).default(128).describe('gRPC calls at once per connection'),
+    auth: section({
+      tokens: listOf(Token, '{token or sha256, tenant, tier}')
+        .default([])
+        .describe('Bearer tokens; empty: open to all'),
+    }),
+  }),
+  bus: section({
+    kind: choice('embedded', 'kafka').default('embedded').describe('The log: on this machine, or Kafka'),
+    partitions: integer(1, 1_024).default(4).describe('Partitions of the log'),
+    embedded: section({
+      maxBytes: size(2 ** 20)
+        .default(8 * 2 ** 30)
+        .describe('Largest log; when full, receivers answer 503'),
+    }),
+    kafka: section({
+      brokers: listOf(z.string(), 'host:port').default([]).describe('Kafka brokers'),
+      topic: text('the name of a topic', /^[\w.-]{1,249}$/)
+        .default('otlp_spans')
+        .describe('Topic of the spans'),
+    }),
+  }),
+  stitcher: section({
+    completeAfter: duration().default(2_000).describe('A whole trace closes when it has been quiet for so long'),
+    idle: duration().default(10_000).describe('Any trace closes when it has been quiet for so long'),
+    maxOpen: duration().default(300_000).describe('Any trace closes when it has been open for so long'),
+    lateness: duration(0).default(DAY_MS).describe('Spans that come later are stored, not part of their trace'),
+    auditEvery: duration().default(2_000).describe('Least pause between two audits'),
+    maxMemory: size(2 ** 20)
+      .default(512 * 2 ** 20)
+      .describe('Memory of open traces; beyond it they close early'),
+    maxClockSkew: duration(0).default(3_600_000).describe('Largest difference of clocks that is believed; 0s for none'),
+    maxSpansPerTrace: integer(1, 500_000).default(100_000).describe('Spans assembled of one trace; all are stored'),
+    flushEvery: duration().default(500).describe('Longest time spans wait to be stored'),
+    batchMaxBytes: size(1024)
+      .default(16 * 2 ** 20)
+      .describe('Largest batch of the log stored at once'),
+  }),
+  store: section({
+    clickhouse: section({
+      url: text('an http or https URL', /^https?:\/\/\S+$/)
+        .optional()
+        .describe('A ClickHouse server instead of the embedded engine'),
+      database: text('a name of letters, digits and _', /^[A-Za-z_]\w*$/)
+        .default('throughline')
+        .describe('Database'),
+      username: z.string().optional().describe('User of the server'),
+      password: z.string().optional().describe('Password of the server'),
+      cluster: text('the name of a cluster', /^\w+$/)
+        .optional()
+        .describe('Cluster of the server, for replicated tables'),
+    }),
+    embedded: section({
+      host: host().default('127.0.0.1').describe('Address of the embedded engine'),
+      port: port().default(8123).describe('Its ClickHouse HTTP interface'),
+    }),
+    retention: section({
+      spans: duration(DAY_MS)
+        .default(14 * DAY_MS)
+        .describe('How long spans are kept, from receipt; whole days'),
+      traces: duration(DAY_MS)
+        .default(90 * DAY_MS)
+        .describe('How long traces are kept'),
+      rollups: duration(DAY_MS)
+        .default(400 * DAY_MS)
+        .describe('How long rollups are kept'),
+    }),
+  }),
+  analytics: section({
+    host: host().default('127.0.0.1').describe('Address of the API'),
+    port: port().default(4320).describe('Its port'),
+    rollupEvery: duration().default(1_000).describe('Least pause between two passes of the rollup job'),
+    sql: section({
+      maxSeconds: integer(1, 3_600).default(10).describe('Longest query of /api/v1/sql'),
+      maxMemory: size(2 ** 20)
+        .default(2 ** 30)
+        .describe('Its memory'),
+      maxRows: integer(1, 10_000_000).default(100_000).describe('Rows of its answer'),
+    }),
+  }),
+  tiers: listOf(Rule, '{tier, where}')
+    .default(DEFAULT_TIER_RULES.map(rule => ({ ...rule, where: { ...rule.where } as never })))
+    .describe('Rules for tiers, first match wins; replaces the built-in ones'),
+  location: section({
+    order: listOf(choice('geo', 'geoip', 'cloud.region'), 'geo, geoip, cloud.region')
+      .default([...DEFAULT_LOCATION_ORDER])
+      .describe('Where the location of a trace comes from, most trusted first'),
+  }),
+});
+export type Settings = z.output<typeof Settings>;
+
+/** A combination of settings that cannot be. */
+export interface Conflict {
+  readonly key: string;
+  readonly message: string;
+}
+
+/** What single values cannot show. */
+export function conflictsOf(settings: Settings): Conflict[] {
+  const { ingest, bus, stitcher, store, analytics } = settings;
+  const conflicts: Conflict[] = [];
+  const require = (holds: boolean, key: string, message: string) => {
+    if (!holds) conflicts.push({ key, message });
+  };
+  require(bus.kind !== 'kafka', 'bus.kind', 'kafka is not available in this version; use embedded');
+  require(ingest.maxRequestBytes <=
+    ingest.maxInFlightBytes, 'ingest.maxRequestBytes', 'must not exceed ingest.maxInFlightBytes');
+  require(stitcher.completeAfter <= stitcher.idle, 'stitcher.completeAfter', 'must not exceed stitcher.idle');
+  require(stitcher.idle <= stitcher.maxOpen, 'stitcher.idle', 'must not exceed stitcher.maxOpen');
+  require(store.clickhouse.cluster === undefined, 'store.clickhouse.cluster', 'is not available in this version');
+  const ports = new Map<number, string>();
+  const listeners: [string, number][] = [
+    ['ingest.http.port', ingest.http.port],
+    ['ingest.grpc.port', ingest.grpc.port],
+    ['analytics.port', analytics.port],
+    ...(store.clickhouse.url === undefined ? [['store.embedded.port', store.embedded.port] as [string, number]] : []),
+  ];
+  for (const [key, value] of listeners) {
+    const other = ports.get(value);
+    require(value === 0 || other === undefined, key, `is ${value}, as ${other} is: give another port`);
+    ports.set(value, key);
+  }
+  return conflicts;
+}
+
+/** Settings with their units in their names, as the rooms take them. */
+export function configOf(settings: Settings) {
+  const { ingest, stitcher, store, analytics } = settings;
+  const { headersTimeout, bodyTimeout, publishTimeout, ...receivers } = ingest;
+  const { spans, traces, rollups } = store.retention;
+  const days = (ms: number) => Math.max(1, Math.round(ms / DAY_MS));
+  return {
+    ...settings,
+    ingest: {
+      ...receivers,
+      headersTimeoutMs: headersTimeout,
+      bodyTimeoutMs: bodyTimeout,
+      publishTimeoutMs: publishTimeout,
+    },
+    stitcher: {
+      completeAfterMs: stitcher.completeAfter,
+      idleMs: stitcher.idle,
+      maxOpenMs: stitcher.maxOpen,
+      latenessMs: stitcher.lateness,
+      auditEveryMs: stitcher.auditEvery,
+      maxMemoryBytes: stitcher.maxMemory,
+      maxClockSkewMs: stitcher.maxClockSkew,
+      maxSpansPerTrace: stitcher.maxSpansPerTrace,
+      flushEveryMs: stitcher.flushEvery,
+      batchMaxBytes: stitcher.batchMaxBytes,
+    },
+    store: { ...store, retention: { spansDays: days(spans), tracesDays: days(traces), rollupsDays: days(rollups) } },
+    analytics: {
+      host: analytics.host,
+      port: analytics.port,
+      rollupEveryMs: analytics.rollupEvery,
+      sql: {
+        maxSeconds: analytics.sql.maxSeconds,
+        maxMemoryBytes: analytics.sql.maxMemory,
+        maxRows: analytics.sql.maxRows,
+      },
+    },
+  };
+}
+export type Config = ReturnType<typeof configOf>;
+
+/** One setting as a reader of the documentation needs it. */
+export interface SettingDescription {
+  /** `ingest.http.port` */
+  readonly key: string;
+  readonly variable: string;
+  readonly description: string;
+}
+
+/** All settings in order of the file. Sections without a default (`tls`) are described key by key, too. */
+export function describeSettings(): readonly SettingDescription[] {
+  const found: SettingDescription[] = [];
+  const visit = (schema: z.ZodType, keys: readonly string[]): void => {
+    const object = objectIn(schema);
+    if (object !== undefined) {
+      for (const [key, inner] of Object.entries(object.shape)) visit(inner as z.ZodType, [...keys, key]);
+      return;
+    }
+    found.push({ key: keys.join('.'), variable: variableOf(keys), description: descriptionOf(schema) });
+  };
+  visit(Settings, []);
+  return found;
+}
+
+/** Dots and capitals become underscores: `ingest.maxRequestBytes` is THROUGHLINE_INGEST_MAX_REQUEST_BYTES. */
+export function variableOf(keys: readonly string[]): string {
+  return ['throughline', ...keys].map(key => key.replace(/[A-Z]/g, letter => `_${letter}`).toUpperCase()).join('_');
+}
+
+/** The object a section's schema wraps (its default, its being optional). */
+function objectIn(schema: z.ZodType): z.ZodObject | undefined {
+  if (schema instanceof z.ZodObject) return schema;
+  if (schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional) return objectIn(schema.unwrap() as z.ZodType);
+  return undefined;
+}
+
+function descriptionOf(schema: z.ZodType): string {
+  if (schema.description !== undefined) return schema.description;
+  return schema instanceof z.ZodOptional || schema instanceof z.ZodDefault
+    ? descriptionOf(schema.unwrap() as z.ZodType)
+    : '';
+}

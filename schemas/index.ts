@@ -1,0 +1,5 @@
+/** What people write (config, rules, API parameters) and the ClickHouse tables: schemas and constants, no I/O. */
+export * from './api.js';
+export * from './clickhouse.js';
+export * from './config.js';
+export * from './rules.js';

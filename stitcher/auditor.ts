@@ -1,0 +1,90 @@
+/**
+ * Makes promise 2 true: compares what is stored of each recently touched trace (its arrivals) with its current revision,
+ * and puts up for restitching what does not agree. Everything else in the stitcher is an optimisation for speed. It needs
+ * no leader and is idempotent; its position is kept in the store, so after a crash it starts where memory was lost.
+ */
+import type { TraceStore } from '../store/index.js';
+import type { OpenTraces } from './open-traces.js';
+
+export interface AuditorOptions {
+  readonly everyMs: number;
+  /** Rows become visible after their insertion time: each pass looks back this far behind the last one's start. */
+  readonly overlapMs: number;
+  /** A trace is left alone until it has been quiet for this long: it may be open in another stitcher. */
+  readonly quietMs: number;
+}
+
+/** Findings handled in one pass; the rest come with the next. */
+const MAX_FINDINGS = 5_000;
+/** At most one part in this many of the time goes into auditing. */
+const DUTY = 20;
+
+export class Auditor {
+  readonly #store: TraceStore;
+  readonly #open: OpenTraces;
+  readonly #options: AuditorOptions;
+  #sinceMs: number;
+  #cleanSequence = -1;
+  #nextAtMs = 0;
+  #running = false;
+  /** Findings put up for restitching by the newest pass. */
+  lastFindings = 0;
+  totalFindings = 0;
+
+  constructor(store: TraceStore, open: OpenTraces, options: AuditorOptions, startAtMs: number) {
+    this.#store = store;
+    this.#open = open;
+    this.#options = options;
+    this.#sinceMs = startAtMs;
+  }
+
+  /** Position to start from after a restart, on the store's clock, epoch milliseconds. */
+  get auditedThroughMs(): number {
+    return this.#sinceMs;
+  }
+
+  /** Whether a pass that began after write number `sequence` was finished found nothing wrong. */
+  isClean(sequence: number): boolean {
+    return this.#cleanSequence >= sequence;
+  }
+
+  isDue(nowMs: number, sequence: number): boolean {
+    return !this.#running && nowMs >= this.#nextAtMs && !this.isClean(sequence);
+  }
+
+  /**
+   * One pass. `sequence` numbers the last finished write of this stitcher; `partitions` are those it owns;
+   * `watermarkMs` says by the log's clock who is quiet.
+   */
+  async run(
+    sequence: number,
+    partitions: ReadonlySet<number>,
+    watermarkMs: number,
+    clock: () => number,
+  ): Promise<void> {
+    this.#running = true;
+    const startedMs = clock();
+    try {
+      const { findings, serverNowMs } = await this.#store.audit(this.#sinceMs, MAX_FINDINGS);
+      let isClean = findings.length < MAX_FINDINGS;
+      this.lastFindings = 0;
+      for (const { tenant, traceId, partitions: from, lastReceivedMs } of findings) {
+        if (!from.some(partition => partitions.has(partition))) continue;
+        isClean = false;
+        if (lastReceivedMs + this.#options.quietMs >= watermarkMs || this.#open.isOpen(tenant, traceId)) continue;
+        const own = from.find(partition => partitions.has(partition)) ?? from[0];
+        this.#open.markForRestitch(tenant, traceId, own, lastReceivedMs);
+        this.lastFindings++;
+      }
+      this.totalFindings += this.lastFindings;
+      if (isClean) {
+        this.#cleanSequence = sequence;
+        this.#sinceMs = serverNowMs - this.#options.overlapMs;
+      }
+    } finally {
+      const nowMs = clock();
+      this.#nextAtMs = nowMs + Math.max(this.#options.everyMs, (nowMs - startedMs) * DUTY);
+      this.#running = false;
+    }
+  }
+}

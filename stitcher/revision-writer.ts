@@ -1,0 +1,42 @@
+/** Stores trace rows in the background, one block after the other, and knows how many are still on their way. */
+import type { TraceStore } from '../store/index.js';
+import type { TraceRows } from './trace-rows.js';
+
+export class RevisionWriter {
+  /** Blocks taken and not yet stored. */
+  pending = 0;
+  /** When the newest row was stored; at first, when this began: what an earlier one stored may be as new as that. */
+  lastStoredMs: number;
+  readonly #store: TraceStore;
+  readonly #rows: TraceRows;
+  readonly #signal: AbortSignal;
+  readonly #clock: () => number;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(store: TraceStore, rows: TraceRows, signal: AbortSignal, clock: () => number) {
+    this.#store = store;
+    this.#rows = rows;
+    this.#signal = signal;
+    this.#clock = clock;
+    this.lastStoredMs = clock();
+  }
+
+  get hasRows(): boolean {
+    return this.#rows.rows > 0;
+  }
+
+  /** Takes the rows so far; resolves when they, and all taken before, are stored. */
+  flush(): Promise<void> {
+    if (this.#rows.rows === 0) return this.#last;
+    const { columns, rows } = this.#rows.take();
+    this.pending++;
+    const previous = this.#last;
+    this.#last = (async () => {
+      await previous;
+      await this.#store.insert('trace_revisions', columns, rows, this.#signal);
+      this.lastStoredMs = this.#clock();
+      this.pending--;
+    })();
+    return this.#last;
+  }
+}

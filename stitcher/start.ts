@@ -1,0 +1,57 @@
+/** Starts a stitcher with the parts that only this room knows how to choose, and reports on it in /metrics. */
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { Stitcher, type StitcherOptions } from './stitcher.js';
+
+export interface StitcherStartOptions extends Omit<StitcherOptions, 'auditOverlapMs' | 'tickMs'> {
+  readonly registry: Registry;
+}
+
+/** An insert is visible this long after its rows were stamped, at the latest. */
+const AUDIT_OVERLAP_MS = 15_000;
+const TICK_MS = 100;
+
+export async function startStitcher(options: StitcherStartOptions): Promise<Stitcher> {
+  const { registry, ...rest } = options;
+  const stitcher = await Stitcher.start({ ...rest, auditOverlapMs: AUDIT_OVERLAP_MS, tickMs: TICK_MS });
+  exposeMetrics(stitcher, registry);
+  return stitcher;
+}
+
+function exposeMetrics(stitcher: Stitcher, registry: Registry): void {
+  const counter = (name: string, help: string, read: () => number) => {
+    let reported = 0;
+    const fullName = `throughline_stitcher_${name}_total`;
+    // A stitcher that is started again takes over from the one that failed.
+    registry.removeSingleMetric(fullName);
+    new Counter({
+      name: fullName,
+      help,
+      registers: [registry],
+      collect() {
+        const total = read();
+        this.inc(total - reported);
+        reported = total;
+      },
+    });
+  };
+  counter('spans_stored', 'Spans stored, duplicates included', () => stitcher.batches.spansStored);
+  counter('records_stored', 'Records of the log stored and committed', () => stitcher.batches.recordsStored);
+  counter('dead_letters', 'Records that could not be decoded', () => stitcher.batches.deadLetters);
+  counter('revisions', 'Trace revisions written from memory', () => stitcher.revisions);
+  counter('restitched', 'Trace revisions written from the store', () => stitcher.restitched);
+  counter('audit_findings', 'Traces that did not agree with their spans', () => stitcher.auditor.totalFindings);
+  const gauge = (name: string, help: string, read: () => number) => {
+    const fullName = `throughline_stitcher_${name}`;
+    registry.removeSingleMetric(fullName);
+    new Gauge({
+      name: fullName,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  gauge('open_traces', 'Traces in memory that are not closed', () => stitcher.openTraces);
+  gauge('memory_bytes', 'Bytes held by open traces', () => stitcher.memoryBytes);
+}

@@ -1,0 +1,281 @@
+/**
+ * The stitcher's loop: records in, spans stored, offsets committed, traces closed and restated. One at a time per set of
+ * partitions; everything it holds can be lost at any await (docs/stitching.md, ARCHITECTURE.md).
+ *
+ * Order within a batch: spans stored → arrivals stored → spans taken into memory → offsets committed. So a revision is
+ * never written for spans that are not stored, and what is committed is stored.
+ */
+import type { Logger } from 'pino';
+import type { Bus, BusConsumer } from '../bus/index.js';
+import type { SpanReader } from '../otlp/index.js';
+import type { TraceStore } from '../store/index.js';
+import { Assembler } from './assembly/index.js';
+import { Auditor } from './auditor.js';
+import { Batch } from './batch.js';
+import { BatchWriter } from './batch-writer.js';
+import { Closer, type SlotToRestitch } from './closer.js';
+import { OpenTraces, type Windows } from './open-traces.js';
+import { auditStart, ProgressWriter, type StitcherProgress } from './progress.js';
+import { Restitcher } from './restitcher.js';
+import { RevisionWriter } from './revision-writer.js';
+import { TraceRows } from './trace-rows.js';
+import { TraceState } from './trace-table.js';
+import { Watermarks } from './watermarks.js';
+
+export interface StitcherOptions {
+  readonly bus: Bus;
+  readonly store: TraceStore;
+  readonly reader: SpanReader;
+  readonly logger: Logger;
+  /** Names this stitcher in the store; the same after a restart. */
+  readonly instance: string;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+  readonly windows: Windows;
+  readonly latenessMs: number;
+  readonly maxClockSkewMs: number;
+  readonly auditEveryMs: number;
+  readonly auditOverlapMs: number;
+  readonly maxMemoryBytes: number;
+  readonly batchMaxBytes: number;
+  /** A batch is stored at the latest this long after its first record was read. */
+  readonly flushEveryMs: number;
+  /** Longest wait for records, and so between looks at what is due. */
+  readonly tickMs: number;
+  /** Remembers 2^(bits − 1) traces or more that it has let go of, in 40 bytes × 2^bits. Default 20. */
+  readonly seenCapacityBits?: number;
+}
+
+const RESTITCH_BATCH = 200;
+const MAX_PENDING_ROW_BLOCKS = 2;
+const RECENT_TRACES = 500_000;
+
+export class Stitcher {
+  /** Settles when the loop has ended; rejects if it ended by a failure. */
+  readonly done: Promise<void>;
+  /** Revisions written from memory, and from the store. */
+  revisions = 0;
+  restitched = 0;
+  readonly batches: BatchWriter;
+  readonly auditor: Auditor;
+
+  readonly #options: StitcherOptions;
+  readonly #consumer: BusConsumer;
+  readonly #open: OpenTraces;
+  readonly #closer: Closer;
+  readonly #restitcher: Restitcher;
+  readonly #revisionWriter: RevisionWriter;
+  readonly #progress: ProgressWriter;
+  readonly #watermarks: Watermarks;
+  readonly #abort = new AbortController();
+  #filling = new Batch();
+  #spare = new Batch();
+  /** Background work; each settles without rejecting (see #guard) and is null or settled when there is none. */
+  #storing: Promise<void> = Promise.resolve();
+  #restitching: Promise<void> | null = null;
+  #auditing: Promise<void> | null = null;
+  /** Numbers finished writes: the auditor is clean up to one of them. */
+  #writeSequence = 0;
+  #stopping = false;
+  #failure: unknown = null;
+
+  static async start(options: StitcherOptions): Promise<Stitcher> {
+    const { store, windows, logger } = options;
+    const open = new OpenTraces(windows, options.seenCapacityBits);
+    const consumer = await options.bus.consumer();
+    // What was stored before is only in the store: its late spans must find the rest of their trace there.
+    const recent = await store.recentTraces(windows.maxOpenMs + windows.idleMs, RECENT_TRACES);
+    for (const { tenant, traceId } of recent) open.addSeen(tenant, traceId);
+    const startAtMs = await auditStart(store, options.instance);
+    logger.info({ recentTraces: recent.length, auditFromMs: startAtMs }, 'stitcher started');
+    return new Stitcher(options, consumer, open, startAtMs);
+  }
+
+  private constructor(options: StitcherOptions, consumer: BusConsumer, open: OpenTraces, auditStartMs: number) {
+    const { windows, store, reader, logger, clock } = options;
+    this.#options = options;
+    this.#consumer = consumer;
+    this.#open = open;
+    const assembler = new Assembler({
+      maxClockSkewNs: options.maxClockSkewMs * 1e6,
+      completeAfterMs: windows.completeAfterMs,
+      idleMs: windows.idleMs,
+      maxOpenMs: windows.maxOpenMs,
+      latenessMs: options.latenessMs,
+      maxSpansPerTrace: windows.maxSpansPerTrace,
+      appTier: open.appTier,
+      dataTier: open.dataTier,
+    });
+    const rows = new TraceRows(open.interner, open.tenants);
+    const signal = this.#abort.signal;
+    this.#closer = new Closer(open, assembler, rows);
+    this.#restitcher = new Restitcher(store, open, assembler, rows);
+    this.#revisionWriter = new RevisionWriter(store, rows, signal, clock);
+    this.batches = new BatchWriter({ store, consumer, reader, logger, signal, onStored: batch => this.#takeIn(batch) });
+    const audit = { everyMs: options.auditEveryMs, overlapMs: options.auditOverlapMs, quietMs: windows.idleMs };
+    this.auditor = new Auditor(store, open, audit, auditStartMs);
+    this.#progress = new ProgressWriter(store, options.instance);
+    this.#watermarks = new Watermarks(options.bus, clock);
+    this.done = this.#run();
+    // The owner awaits `done` at its leisure; until then a failure must not count as unhandled.
+    this.done.catch(() => {});
+  }
+
+  /** Stores and commits what has been read, then stops; open traces are left to the next start. */
+  async close(timeoutMs = 10_000): Promise<void> {
+    this.#stopping = true;
+    const timer = setTimeout(() => this.#abort.abort(), timeoutMs);
+    await this.done.catch(() => {});
+    clearTimeout(timer);
+  }
+
+  get openTraces(): number {
+    return this.#open.traces.openCount;
+  }
+
+  get memoryBytes(): number {
+    return this.#open.byteLength;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (!this.#stopping) {
+        this.#throwFailure();
+        await this.#fill();
+        await this.#advance();
+      }
+      await this.#flush();
+      await this.#storing;
+      await this.#advance();
+      await Promise.all([this.#revisionWriter.flush(), this.#restitching, this.#auditing]);
+      this.#throwFailure();
+      await this.#progress.write(this.#state(), this.#options.clock(), true);
+    } finally {
+      this.#abort.abort();
+      await Promise.allSettled([this.#storing, this.#restitching, this.#auditing]);
+      await this.#consumer.close();
+    }
+  }
+
+  async #fill(): Promise<void> {
+    const { batchMaxBytes, flushEveryMs, tickMs, clock, reader } = this.#options;
+    const batch = this.#filling;
+    const waitMs = batch.isEmpty ? tickMs : Math.max(0, Math.min(tickMs, batch.firstAtMs + flushEveryMs - clock()));
+    const records = await this.#consumer.poll(Math.max(1, batchMaxBytes - batch.payloadBytes), waitMs);
+    const nowMs = clock();
+    for (const record of records) batch.add(record, reader, nowMs);
+    if (batch.isEmpty) return;
+    const isDue = batch.payloadBytes >= batchMaxBytes || nowMs - batch.firstAtMs >= flushEveryMs;
+    if (isDue || records.length === 0) await this.#flush();
+  }
+
+  /** Starts storing the filled batch, once the one before is committed. */
+  async #flush(): Promise<void> {
+    await this.#storing;
+    this.#throwFailure();
+    const batch = this.#filling;
+    if (batch.isEmpty) return;
+    this.#filling = this.#spare;
+    this.#spare = batch;
+    this.#storing = this.#guard(this.#store(batch));
+  }
+
+  async #store(batch: Batch): Promise<void> {
+    await this.batches.write(batch);
+    this.#watermarks.stored(batch.records);
+    this.#writeSequence++;
+    batch.reset();
+  }
+
+  #takeIn(batch: Batch): void {
+    const open = this.#open;
+    open.addBlock(batch.block);
+    const { maxMemoryBytes } = this.#options;
+    if (open.byteLength <= maxMemoryBytes) return;
+    this.revisions += this.#closer.relieve(maxMemoryBytes / 2);
+    this.#flushRows();
+    if (open.byteLength > maxMemoryBytes / 2 && open.traces.size === 0) open.clearStrings();
+  }
+
+  /** Moves the watermarks on and closes, restitches, audits what is due. */
+  async #advance(): Promise<void> {
+    const { clock } = this.#options;
+    await this.#watermarks.refresh(this.#consumer.partitions);
+    for (const partition of this.#consumer.partitions) {
+      this.revisions += this.#closer.advance(partition, this.#watermarks.of(partition));
+    }
+    this.#flushRows();
+    if (this.#revisionWriter.pending > MAX_PENDING_ROW_BLOCKS) await this.#revisionWriter.flush();
+    this.#startRestitch();
+    const isQuiet = this.#revisionWriter.pending === 0 && this.#restitching === null && !this.#stopping;
+    if (isQuiet && this.#auditing === null && this.auditor.isDue(clock(), this.#writeSequence)) this.#startAudit();
+    if (!this.#stopping) void this.#guard(this.#progress.write(this.#state(), clock()));
+  }
+
+  #flushRows(): void {
+    if (this.#revisionWriter.hasRows) void this.#guard(this.#storeRows());
+  }
+
+  async #storeRows(): Promise<void> {
+    await this.#revisionWriter.flush();
+    this.#writeSequence++;
+  }
+
+  #startRestitch(): void {
+    if (this.#restitching !== null) return;
+    const batch = this.#closer.takeRestitches(RESTITCH_BATCH);
+    if (batch.length === 0) return;
+    this.#restitching = this.#guard(this.#restitch(batch)).finally(() => {
+      this.#restitching = null;
+    });
+  }
+
+  async #restitch(batch: readonly SlotToRestitch[]): Promise<void> {
+    const ids = batch.map(item => item.traceId);
+    this.restitched += await this.#restitcher.run(batch[0].tenant, ids, false);
+    await this.#storeRows();
+    const { traces } = this.#open;
+    for (const { slot, generation } of batch) {
+      if (traces.generation[slot] !== generation) continue;
+      // More spans came meanwhile: it is OPEN again and must be looked at again.
+      if (traces.state[slot] === TraceState.RESTITCHING) this.#open.evict(slot);
+      else this.#open.reschedule(slot);
+    }
+  }
+
+  #startAudit(): void {
+    const partitions = new Set(this.#consumer.partitions);
+    const watermarkMs = this.#watermarks.lowest(this.#consumer.partitions);
+    const pass = this.auditor.run(this.#writeSequence, partitions, watermarkMs, this.#options.clock);
+    this.#auditing = this.#guard(pass).finally(() => {
+      this.#auditing = null;
+    });
+  }
+
+  #state(): StitcherProgress {
+    const { pending: rowBlocks, lastStoredMs } = this.#revisionWriter;
+    const pending = this.#closer.toRestitch.length + rowBlocks + Number(this.#restitching !== null);
+    return {
+      partitions: this.#watermarks.committedOffsets(),
+      watermark_ms: this.#watermarks.lowest(this.#consumer.partitions),
+      open_traces: this.#open.traces.openCount,
+      pending,
+      audited: pending === 0 && this.auditor.isClean(this.#writeSequence),
+      audited_through_ms: this.auditor.auditedThroughMs,
+      last_trace_row_ms: lastStoredMs,
+    };
+  }
+
+  /** Background work reports its failure to the loop instead of rejecting unhandled. */
+  async #guard(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      if (!this.#abort.signal.aborted) this.#failure ??= error;
+    }
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== null) throw this.#failure;
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * Assembled traces as rows of `trace_revisions`: the new revision, and a tombstone under the old key when the key moved.
+ * Versions (docs/stitching.md, Revision) leave their lower 32 bits free: a tombstone is one below the row it accompanies,
+ * so that under one key the live row always wins.
+ */
+import type { NativeColumn } from '../store/index.js';
+import { type AssembledTrace, traceFlagNames } from './assembly/index.js';
+import type { Interner } from './interner.js';
+import { wordToHex } from './row-columns.js';
+import type { SpanTable } from './span-table.js';
+import { ArrayColumn, createTraceColumns, type TraceColumns, takeTraceColumns } from './trace-columns.js';
+
+/** What the row's sorting key and partition are made of, beside tenant and trace id. Strings are interned. */
+export interface RowKey {
+  endMinute: number;
+  country: number;
+  region: number;
+  locality: number;
+  receivedMs: number;
+}
+
+export interface TraceRowInput {
+  readonly tenant: number;
+  readonly traceId: string;
+  readonly arrivals: number;
+  /** Distinct spans, too late ones included. */
+  readonly distinctSpans: number;
+  /** TraceFlag bits beyond the assembler's own. */
+  readonly extraFlags: number;
+  /** At least this version (restitching over rows of another configuration), 0n normally. */
+  readonly minimumVersion: bigint;
+}
+
+const DAY_MS = 86_400_000;
+const MAX_MINUTE = 4_294_967_280;
+
+/** Whether two rows stand under the same sorting key in the same partition. */
+export function sameKey(a: RowKey, b: RowKey): boolean {
+  return (
+    a.endMinute === b.endMinute &&
+    a.country === b.country &&
+    a.region === b.region &&
+    a.locality === b.locality &&
+    Math.floor(a.receivedMs / DAY_MS) === Math.floor(b.receivedMs / DAY_MS)
+  );
+}
+
+/** The key of an assembled trace, written into `key`. */
+export function keyOf(trace: AssembledTrace, table: SpanTable, key: RowKey): void {
+  const row = trace.locationRow;
+  key.endMinute = Math.min(MAX_MINUTE, Number(trace.endNs / 60_000_000_000n) * 60);
+  key.country = row < 0 ? 0 : table.country[row];
+  key.region = row < 0 ? 0 : table.region[row];
+  key.locality = row < 0 ? 0 : table.locality[row];
+  key.receivedMs = trace.firstReceivedMs;
+}
+
+export function revisionOf(trace: AssembledTrace): bigint {
+  return (BigInt(trace.spanCount) << 32n) | BigInt(trace.revisionHash);
+}
+
+/** Version of a trace with `arrivals` records, and its part that two writers of the same records share. */
+export function versionOf(trace: AssembledTrace, arrivals: number): bigint {
+  return (revisionOf(trace) << 64n) | (BigInt(arrivals) << 32n);
+}
+
+export class TraceRows {
+  rows = 0;
+  readonly #interner: Interner;
+  readonly #tenantTexts: readonly string[];
+  readonly #columns: TraceColumns;
+  readonly #arrays: readonly { endRow(): void }[];
+
+  constructor(interner: Interner, tenantTexts: readonly string[]) {
+    this.#interner = interner;
+    this.#tenantTexts = tenantTexts;
+    this.#columns = createTraceColumns(interner);
+    this.#arrays = Object.values(this.#columns).filter(column => column instanceof ArrayColumn);
+  }
+
+  /** Adds the revision under `key`. `trace` is read now, not kept. Returns the version written. */
+  addRevision(input: TraceRowInput, trace: AssembledTrace, table: SpanTable, key: RowKey): bigint {
+    const computed = versionOf(trace, input.arrivals);
+    const version = computed > input.minimumVersion ? computed : input.minimumVersion;
+    this.#addKey(input, key, version, revisionOf(trace), 0);
+    this.#addScalars(input, trace, table);
+    this.#addBreakdown(trace);
+    this.#addPath(trace, table);
+    this.#addAdjustments(trace, table);
+    this.#endRow();
+    return version;
+  }
+
+  /** Adds a tombstone that hides rows under `key` older than the row with `liveVersion`. */
+  addTombstone(input: Pick<TraceRowInput, 'tenant' | 'traceId'>, key: RowKey, liveVersion: bigint): void {
+    this.#addKey(input, key, liveVersion - 1n, liveVersion >> 64n, 1);
+    const c = this.#columns;
+    for (const column of [c.complete, c.has_root, c.error, ...this.#counts()]) column.push(0);
+    for (const column of [c.service, c.operation, c.environment, c.error_service, c.error_operation, c.error_tier]) {
+      column.push(0);
+    }
+    for (const column of [c.root_span_id, c.error_span_id]) column.push('');
+    for (const column of [c.start, c.end, c.duration_ns]) column.pushBig(0n);
+    this.#endRow();
+  }
+
+  /** The rows so far as one block's columns; empties this. */
+  take(): { columns: NativeColumn[]; rows: number } {
+    const columns = takeTraceColumns(this.#columns);
+    const rows = this.rows;
+    this.rows = 0;
+    return { columns, rows };
+  }
+
+  #addKey(
+    input: Pick<TraceRowInput, 'tenant' | 'traceId'>,
+    key: RowKey,
+    version: bigint,
+    revision: bigint,
+    isDeleted: number,
+  ): void {
+    const c = this.#columns;
+    c.tenant.push(this.#interner.index(this.#tenantTexts[input.tenant]));
+    c.end_minute.push(key.endMinute);
+    c.country.push(key.country);
+    c.region.push(key.region);
+    c.locality.push(key.locality);
+    c.trace_id.push(input.traceId);
+    c.version.pushBig(version & 0xffff_ffff_ffff_ffffn);
+    c.version.pushBig(version >> 64n);
+    c.is_deleted.push(isDeleted);
+    c.revision.pushBig(revision);
+    c.received.pushBig(BigInt(key.receivedMs));
+  }
+
+  #addScalars(input: TraceRowInput, trace: AssembledTrace, table: SpanTable): void {
+    const c = this.#columns;
+    const entry = trace.entryRow;
+    const failed = trace.errorRow;
+    c.complete.push(Number(trace.complete));
+    c.has_root.push(Number(trace.rootRow >= 0));
+    c.error.push(Number(trace.error));
+    c.service.push(table.service[entry]);
+    c.operation.push(table.name[entry]);
+    c.environment.push(table.environment[entry]);
+    c.error_service.push(failed < 0 ? 0 : table.service[failed]);
+    c.error_operation.push(failed < 0 ? 0 : table.name[failed]);
+    c.error_tier.push(trace.errorTier);
+    c.root_span_id.push(trace.rootRow < 0 ? '' : spanIdHex(table, trace.rootRow));
+    c.error_span_id.push(failed < 0 ? '' : spanIdHex(table, failed));
+    c.start.pushBig(trace.startNs);
+    c.end.pushBig(trace.endNs);
+    c.duration_ns.pushBig(BigInt(trace.durationNs));
+    c.span_count.push(trace.spanCount);
+    c.service_count.push(trace.serviceCount);
+    c.orphan_count.push(trace.orphanCount);
+    c.duplicate_count.push(Math.max(0, input.arrivals - input.distinctSpans));
+    c.late_span_count.push(trace.lateCount);
+    c.too_late_count.push(trace.tooLateCount);
+    c.arrivals.push(input.arrivals);
+    for (const flag of traceFlagNames(trace.flags | input.extraFlags)) c.flags.element.push(this.#interner.index(flag));
+  }
+
+  #addBreakdown(trace: AssembledTrace): void {
+    const c = this.#columns;
+    for (let i = 0; i < trace.tierLength; i++) {
+      c.tier_names.element.push(trace.tierIds[i]);
+      c.tier_ns.element.pushBig(BigInt(trace.tierNs[i]));
+    }
+    for (let i = 0; i < trace.serviceLength; i++) {
+      c.service_names.element.push(trace.serviceIds[i]);
+      c.service_ns.element.pushBig(BigInt(trace.serviceNs[i]));
+    }
+    for (let i = 0; i < trace.linkLength; i++) {
+      c.link_callers.element.push(trace.linkCallerIds[i]);
+      c.link_callees.element.push(trace.linkCalleeIds[i]);
+      c.link_ns.element.pushBig(BigInt(trace.linkNs[i]));
+    }
+  }
+
+  #addPath(trace: AssembledTrace, table: SpanTable): void {
+    const c = this.#columns;
+    for (let i = 0; i < trace.pathLength; i++) {
+      const row = trace.pathRow[i];
+      const isLink = trace.pathKind[i] === 1;
+      c.path_kind.element.push(trace.pathKind[i]);
+      c.path_span_id.element.push(spanIdHex(table, row));
+      c.path_caller.element.push(isLink ? table.service[row] : 0);
+      c.path_service.element.push(table.service[isLink ? trace.pathCalleeRow[i] : row]);
+      c.path_operation.element.push(table.name[row]);
+      c.path_tier.element.push(trace.pathTier[i]);
+      c.path_offset_ns.element.pushBig(BigInt(trace.pathOffsetNs[i]));
+      c.path_self_ns.element.pushBig(BigInt(trace.pathSelfNs[i]));
+    }
+  }
+
+  #addAdjustments(trace: AssembledTrace, table: SpanTable): void {
+    const c = this.#columns;
+    for (let i = 0; i < trace.skewLength; i++) {
+      const row = trace.skewRow[i];
+      c.skew_span_id.element.push(spanIdHex(table, row));
+      c.skew_kind.element.push(table.kind[row]);
+      c.skew_ns.element.pushBig(BigInt(trace.skewNs[i]));
+    }
+    for (let i = 0; i < trace.tierOverrideLength; i++) {
+      c.tier_span_id.element.push(spanIdHex(table, trace.tierOverrideRow[i]));
+      c.tier_override.element.push(trace.tierOverrideTier[i]);
+    }
+  }
+
+  #counts() {
+    const c = this.#columns;
+    return [
+      c.span_count,
+      c.service_count,
+      c.orphan_count,
+      c.duplicate_count,
+      c.late_span_count,
+      c.too_late_count,
+      c.arrivals,
+    ];
+  }
+
+  #endRow(): void {
+    for (const column of this.#arrays) column.endRow();
+    this.rows++;
+  }
+}
+
+export function spanIdHex(table: SpanTable, row: number): string {
+  return wordToHex(table.spanId[row * 2]) + wordToHex(table.spanId[row * 2 + 1]);
+}

@@ -1,0 +1,1 @@
+export { type EmbeddedEngine, type EmbeddedEngineOptions, startEmbeddedEngine } from './supervisor.js';

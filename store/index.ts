@@ -1,0 +1,19 @@
+/**
+ * The store: one ClickHouse behind one client code path, whether a server or the embedded engine.
+ *
+ * In come Native columns (inserts) and SQL; out go rows. `startEmbeddedEngine` runs the engine as a child process that
+ * speaks ClickHouse's HTTP interface, `openStore` talks to that or to a server, `migrate` makes the tables of
+ * schemas/clickhouse.ts, `queries/` names what other rooms ask. It never decides what an SLO is, nor when a trace closes.
+ */
+export * from './client.js';
+export * from './engine/index.js';
+export * from './errors.js';
+export * from './migrate.js';
+export * from './native/index.js';
+export * from './queries/latency.js';
+export * from './queries/ledger.js';
+export * from './queries/progress.js';
+export * from './queries/rollups.js';
+export * from './queries/stitching.js';
+export * from './queries/traces.js';
+export type * from './types.js';

@@ -1,0 +1,1 @@
+export { encodeNativeBlock } from './encode.js';

@@ -1,0 +1,191 @@
+/** Traces for people: pages of current revisions, and one trace with its spans. */
+import type { Store } from '../types.js';
+import { CURRENT_REVISIONS, commonParameters, minuteOf, placeCondition } from './latency.js';
+
+export interface TraceFilter {
+  readonly tenant: string;
+  readonly location?: string | undefined;
+  readonly service?: string | undefined;
+  readonly operation?: string | undefined;
+  /** Both inclusive. */
+  readonly minDurationNs?: bigint | undefined;
+  readonly maxDurationNs?: bigint | undefined;
+  readonly error?: boolean | undefined;
+}
+
+/** Position in the order (end descending, trace id ascending): that of the last trace already given. */
+export interface TracePosition {
+  readonly endNs: bigint;
+  readonly traceId: string;
+}
+
+/** 64-bit integers come as text. */
+export interface TraceRow {
+  readonly trace_id: string;
+  readonly revision: string;
+  readonly complete: boolean;
+  readonly has_root: boolean;
+  readonly service: string;
+  readonly operation: string;
+  readonly root_span_id: string;
+  readonly start_ns: string;
+  readonly end_ns: string;
+  readonly duration_ns: string;
+  readonly locality: string;
+  readonly region: string;
+  readonly country: string;
+  readonly error: boolean;
+  readonly span_count: number;
+  readonly service_count: number;
+  readonly orphan_count: number;
+  readonly duplicate_count: number;
+  readonly late_span_count: number;
+  readonly flags: readonly string[];
+}
+
+const SUMMARY = `trace_id, revision, complete, has_root, service, operation, root_span_id,
+  toUnixTimestamp64Nano(start) AS start_ns, toUnixTimestamp64Nano(end) AS end_ns, duration_ns, locality, region, country,
+  error, span_count, service_count, orphan_count, duplicate_count, late_span_count, flags`;
+
+function conditions(filter: TraceFilter, after: TracePosition | undefined): string {
+  const parts = [placeCondition(filter.location)];
+  if (filter.service !== undefined) parts.push('service = {service:String}');
+  if (filter.operation !== undefined) parts.push('operation = {operation:String}');
+  if (filter.minDurationNs !== undefined) parts.push(`duration_ns >= ${filter.minDurationNs}`);
+  if (filter.maxDurationNs !== undefined) parts.push(`duration_ns <= ${filter.maxDurationNs}`);
+  if (filter.error !== undefined) parts.push(filter.error ? 'error' : 'NOT error');
+  if (after !== undefined) {
+    parts.push(`(end < fromUnixTimestamp64Nano({after_end:Int64})
+      OR (end = fromUnixTimestamp64Nano({after_end:Int64}) AND trace_id > {after_id:String}))`);
+  }
+  return parts.join(' AND ');
+}
+
+/** Current revisions ending in [fromNs, toNs), in order, at most `limit`. */
+export function tracesEndingIn(
+  store: Store,
+  filter: TraceFilter,
+  fromNs: bigint,
+  toNs: bigint,
+  after: TracePosition | undefined,
+  limit: number,
+): Promise<TraceRow[]> {
+  return store.query<TraceRow>(
+    `SELECT ${SUMMARY} FROM trace_revisions FINAL
+     WHERE tenant = {tenant:String} AND end_minute >= toDateTime({first_minute:UInt32})
+       AND end_minute <= toDateTime({last_minute:UInt32})
+       AND end >= fromUnixTimestamp64Nano({from:Int64}) AND end < fromUnixTimestamp64Nano({to:Int64})
+       AND ${conditions(filter, after)}
+     ORDER BY trace_revisions.end DESC, trace_id LIMIT ${Math.trunc(limit)}`,
+    {
+      ...commonParameters(filter),
+      first_minute: String(minuteOf(fromNs)),
+      last_minute: String(minuteOf(toNs - 1n)),
+      from: String(fromNs),
+      to: String(toNs),
+      ...(after && { after_end: String(after.endNs), after_id: after.traceId }),
+    },
+    CURRENT_REVISIONS,
+  );
+}
+
+/** Newest and oldest minute (epoch seconds) with a revision among those from `fromNs` to `toNs`, or undefined. */
+export async function minutesWithTraces(
+  store: Store,
+  filter: TraceFilter,
+  fromNs: bigint,
+  toNs: bigint,
+): Promise<{ first: number; last: number } | undefined> {
+  const [[count, first, last]] = await store.queryRows(
+    `SELECT count(), toUnixTimestamp(min(end_minute)), toUnixTimestamp(max(end_minute)) FROM trace_revisions
+     WHERE tenant = {tenant:String} AND end_minute >= toDateTime({first_minute:UInt32})
+       AND end_minute <= toDateTime({last_minute:UInt32}) AND ${placeCondition(filter.location)}`,
+    { ...commonParameters(filter), first_minute: String(minuteOf(fromNs)), last_minute: String(minuteOf(toNs - 1n)) },
+  );
+  return Number(count) === 0 ? undefined : { first: Number(first), last: Number(last) };
+}
+
+export interface RevisionRow extends TraceRow {
+  readonly error_span_id: string;
+  readonly error_service: string;
+  readonly error_operation: string;
+  readonly error_tier: string;
+  readonly tier_names: readonly string[];
+  readonly tier_ns: readonly string[];
+  readonly path_kind: readonly ('service' | 'link')[];
+  readonly path_span_id: readonly string[];
+  readonly path_caller: readonly string[];
+  readonly path_service: readonly string[];
+  readonly path_operation: readonly string[];
+  readonly path_tier: readonly string[];
+  readonly path_offset_ns: readonly string[];
+  readonly path_self_ns: readonly string[];
+  readonly skew_span_id: readonly string[];
+  readonly skew_kind: readonly number[];
+  readonly skew_ns: readonly string[];
+  readonly tier_span_id: readonly string[];
+  readonly tier_override: readonly string[];
+}
+
+/**
+ * The current revision, or undefined if no row of the trace is live. The id is not in the key's prefix: the bloom index
+ * finds its granules. A revision that moved has a tombstone of equal version under its old key: the live row counts.
+ */
+export async function currentRevision(store: Store, tenant: string, traceId: string): Promise<RevisionRow | undefined> {
+  const [row] = await store.query<RevisionRow & { readonly is_deleted: number }>(
+    `SELECT ${SUMMARY}, is_deleted, error_span_id, error_service, error_operation, error_tier, tier_names, tier_ns,
+            path_kind, path_span_id, path_caller, path_service, path_operation, path_tier, path_offset_ns, path_self_ns,
+            skew_span_id, skew_kind, skew_ns, tier_span_id, tier_override
+     FROM trace_revisions WHERE tenant = {tenant:String} AND trace_id = {trace_id:String}
+     ORDER BY version DESC, is_deleted LIMIT 1`,
+    { tenant, trace_id: traceId },
+  );
+  return row === undefined || row.is_deleted ? undefined : row;
+}
+
+export interface SpanRow {
+  readonly span_id: string;
+  readonly parent_span_id: string;
+  readonly name: string;
+  readonly kind: 'UNSPECIFIED' | 'INTERNAL' | 'SERVER' | 'CLIENT' | 'PRODUCER' | 'CONSUMER';
+  readonly kind_number: number;
+  readonly service: string;
+  readonly tier: string;
+  readonly start_ns: string;
+  readonly end_ns: string;
+  readonly duration_ns: string;
+  readonly status: 'UNSET' | 'OK' | 'ERROR';
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly resource: Readonly<Record<string, string>>;
+}
+
+/** One row per identity (the highest version, docs/stitching.md), by start, span id and kind; at most `limit`. */
+export function spansOfTrace(store: Store, tenant: string, traceId: string, limit: number): Promise<SpanRow[]> {
+  return store.query<SpanRow>(
+    `SELECT span_id, parent_span_id, name, toString(kind) AS kind, toInt8(spans.kind) AS kind_number, service, tier,
+            toUnixTimestamp64Nano(start) AS start_ns, toUnixTimestamp64Nano(end) AS end_ns, duration_ns,
+            toString(status) AS status, attributes, resource
+     FROM (SELECT * FROM spans WHERE tenant = {tenant:String} AND trace_id = {trace_id:String}
+           ORDER BY version DESC LIMIT 1 BY span_id, kind) AS spans
+     ORDER BY spans.start, span_id, spans.kind LIMIT ${Math.trunc(limit)}`,
+    { tenant, trace_id: traceId },
+  );
+}
+
+export async function countSpansOfTrace(store: Store, tenant: string, traceId: string): Promise<number> {
+  const [[count]] = await store.queryRows(
+    'SELECT uniqExact(span_id, kind) FROM spans WHERE tenant = {tenant:String} AND trace_id = {trace_id:String}',
+    { tenant, trace_id: traceId },
+  );
+  return Number(count);
+}
+
+/** Spans of the trace in every record that brought some, duplicates included. */
+export async function arrivalsOfTrace(store: Store, tenant: string, traceId: string): Promise<number> {
+  const [[arrivals]] = await store.queryRows(
+    'SELECT sum(spans) FROM trace_arrivals FINAL WHERE tenant = {tenant:String} AND trace_id = {trace_id:String}',
+    { tenant, trace_id: traceId },
+    CURRENT_REVISIONS,
+  );
+  return Number(arrivals);
+}

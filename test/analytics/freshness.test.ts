@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { progressOf } from '../../analytics/freshness.js';
+import { LatencyAnswer } from '../../schemas/index.js';
+import type { ProgressRow, Store } from '../../store/index.js';
+import { EMPTY_LOG, errorOf, startApi, type TestApi } from './support/api.js';
+import { insertRevisions, traceId } from './support/rows.js';
+import { startStore } from './support/store.js';
+
+const NOW = Date.UTC(2026, 10, 24, 10, 0, 0);
+const ALIVE_MS = 15_000;
+
+const DONE = {
+  partitions: { 0: 7, 1: 3 } as Record<string, number>,
+  watermark_ms: NOW - 1_000,
+  open_traces: 0,
+  pending: 0,
+  audited: true,
+  audited_through_ms: NOW - 5_000,
+  last_trace_row_ms: NOW - 4_000,
+};
+
+const LOG = [
+  { partition: 0, endOffset: 7, committedOffset: 7 },
+  { partition: 1, endOffset: 3, committedOffset: 3 },
+  { partition: 2, endOffset: 0, committedOffset: 0 },
+];
+
+function stitcher(state: Partial<typeof DONE> = {}, instance = 'a', atMs = NOW - 500): ProgressRow {
+  return { name: 'stitcher', instance, atMs, state: JSON.stringify({ ...DONE, ...state }) };
+}
+
+function rollup(coveredMs: number, instance = 'a'): ProgressRow {
+  return { name: 'rollup', instance, atMs: NOW, state: JSON.stringify({ covered_ms: coveredMs, resume_ms: 0 }) };
+}
+
+const ROLLED_UP = rollup(NOW - 1_000);
+const isSettled = (rows: readonly ProgressRow[], log = LOG) => progressOf(log, rows, NOW, ALIVE_MS).settled;
+
+describe('settled', () => {
+  test('is true when everything is stored, closed, audited and rolled up', () => {
+    expect(isSettled([stitcher(), ROLLED_UP])).toBe(true);
+  });
+
+  test.each<[why: string, rows: readonly ProgressRow[], log?: typeof LOG]>([
+    ['no stitcher ever reported', [ROLLED_UP]],
+    ['the stitcher has not reported for too long', [stitcher({}, 'a', NOW - ALIVE_MS - 1), ROLLED_UP]],
+    ['a trace is open', [stitcher({ open_traces: 1 }), ROLLED_UP]],
+    ['a restitch is under way', [stitcher({ pending: 1 }), ROLLED_UP]],
+    ['the audit is not through', [stitcher({ audited: false }), ROLLED_UP]],
+    ['another live stitcher has a trace open', [stitcher(), stitcher({ open_traces: 1 }, 'b'), ROLLED_UP]],
+    ['no rollup ever ran', [stitcher()]],
+    ['the newest trace row is not rolled up', [stitcher(), rollup(NOW - 4_001)]],
+    ['the newest trace row is as new as the clocks may differ', [stitcher(), rollup(NOW - 3_900)]],
+    ['a record is not committed', [stitcher(), ROLLED_UP], [{ ...LOG[0], committedOffset: 6 }, LOG[1], LOG[2]]],
+    ['the stitcher has not reported the last commit', [stitcher({ partitions: { 0: 6, 1: 3 } }), ROLLED_UP]],
+    ['nobody reports a partition with records', [stitcher({ partitions: { 0: 7 } }), ROLLED_UP]],
+    ['a stitcher wrote what is not JSON', [{ ...stitcher(), state: '{' }, ROLLED_UP]],
+    ['a stitcher wrote something else', [{ ...stitcher(), state: '[]' }, ROLLED_UP]],
+    ['a rollup job wrote something else', [stitcher(), { ...ROLLED_UP, state: '{"covered_ms":"x"}' }]],
+  ])('is false when %s', (_why, rows, log) => {
+    expect(isSettled(rows, log)).toBe(false);
+  });
+
+  test('partitions may be shared by stitchers, and what a dead one left behind does not matter', () => {
+    const rows = [
+      stitcher({ partitions: { 0: 7 } }, 'a'),
+      stitcher({ partitions: { 0: 5, 1: 3 } }, 'b'),
+      stitcher({ open_traces: 9, audited: false }, 'dead', NOW - 60_000),
+      rollup(0, 'dead'),
+      ROLLED_UP,
+    ];
+    expect(isSettled(rows)).toBe(true);
+  });
+});
+
+describe('watermark and open traces', () => {
+  test('the watermark is the lowest of the live stitchers, open traces are the sum', () => {
+    const rows = [
+      stitcher({ watermark_ms: NOW - 9_000, open_traces: 2 }, 'a'),
+      stitcher({ open_traces: 3 }, 'b'),
+      stitcher({ watermark_ms: 5, open_traces: 100 }, 'dead', NOW - 60_000),
+    ];
+    const progress = progressOf(LOG, rows, NOW, ALIVE_MS);
+    expect(progress).toMatchObject({ watermark: '2026-11-24T09:59:51.000Z', open_traces: 5 });
+  });
+
+  test('with no stitcher alive what was told last holds', () => {
+    const rows = [stitcher({ open_traces: 4 }, 'dead', NOW - 60_000)];
+    expect(progressOf(LOG, rows, NOW, ALIVE_MS)).toMatchObject({
+      watermark: '2026-11-24T09:59:59.000Z',
+      open_traces: 4,
+    });
+  });
+
+  test('there is no watermark before the first span', () => {
+    expect(progressOf(LOG, [], NOW, ALIVE_MS).watermark).toBeNull();
+    expect(progressOf(LOG, [stitcher({ watermark_ms: 0 })], NOW, ALIVE_MS).watermark).toBeNull();
+    const never = { ...stitcher(), state: JSON.stringify({ ...DONE, watermark_ms: Number.NEGATIVE_INFINITY }) };
+    expect(progressOf(LOG, [never], NOW, ALIVE_MS).watermark).toBeNull();
+  });
+});
+
+describe('in an answer', () => {
+  let store: Store;
+  let api: TestApi;
+
+  beforeAll(async () => {
+    store = await startStore();
+    api = await startApi(store);
+  });
+
+  afterAll(async () => {
+    await api?.close();
+    await store?.close();
+  });
+
+  const report = (state: object) =>
+    store.command("INSERT INTO progress (name, instance, state) SELECT 'stitcher', 'a', {state:String}", {
+      state: JSON.stringify({ ...DONE, ...state }),
+    });
+  const freshness = async () => (await api.read(LatencyAnswer, '/api/v1/latency')).freshness;
+
+  test('becomes settled once the rollup has covered the last row, and then shows it', async () => {
+    api.log = { ...EMPTY_LOG, partitions: LOG };
+    await report({ open_traces: 1, last_trace_row_ms: 0 });
+    expect(await freshness()).toMatchObject({ open_traces: 1, settled: false });
+    const endMs = Date.now();
+    await insertRevisions(store, [{ traceId: traceId(1), endMs, hasRoot: false }]);
+    await report({ last_trace_row_ms: Date.now() });
+    await expect.poll(async () => (await freshness()).settled, { timeout: 10_000 }).toBe(true);
+    const [[rolledUp]] = await store.queryRows('SELECT sum(traces) FROM latency_rollup FINAL');
+    expect(Number(rolledUp)).toBe(1);
+    expect(await freshness()).toMatchObject({ open_traces: 0, incomplete_ratio: 1 });
+  });
+
+  test('ends as soon as the log has a record more', async () => {
+    api.log = { ...EMPTY_LOG, partitions: [{ ...LOG[0], endOffset: 8 }, LOG[1]] };
+    expect((await freshness()).settled).toBe(false);
+  });
+
+  test('a log that cannot be asked is a 503, not a guess', async () => {
+    const blind = await startApi(store, { log: () => Promise.reject(new Error('away')) });
+    for (const path of ['/api/v1/latency', '/api/v1/ledger']) {
+      const response = await blind.get(path);
+      expect(response.headers.get('retry-after')).toBe('1');
+      expect(await errorOf(response)).toMatchObject({ status: 503, code: 'API_LOG_UNAVAILABLE' });
+    }
+    await blind.close();
+  });
+});

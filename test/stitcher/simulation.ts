@@ -1,0 +1,225 @@
+/**
+ * A whole life of the stitcher on a virtual clock: seeded spans arrive in any grouping and order over several
+ * partitions, processes crash between any two effects, stale owners go on for a while, memory is short. In the end the
+ * live trace rows must be what the oracle computes from the log.
+ */
+import { pino } from 'pino';
+import { jsonToProtobuf, SpanReader } from '../../otlp/index.js';
+import { DEFAULT_LOCATION_ORDER, DEFAULT_TIER_RULES } from '../../schemas/index.js';
+import { Stitcher } from '../../stitcher/stitcher.js';
+import type { TraceStore } from '../../store/index.js';
+import type { GeneratedSpan } from '../oracle/generate.js';
+import { generateTrace, toRequest } from '../oracle/generate.js';
+import type { OracleRecord, OracleRules } from '../oracle/index.js';
+import { type Random, seededRandom } from '../support/random.js';
+import { MemoryBus, type ScheduledRecord } from './memory-bus.js';
+import { MemoryStore } from './memory-store.js';
+
+const START_MS = Date.UTC(2026, 10, 24, 23, 50);
+const LIFETIME_MS = 240_000;
+
+export interface Plan {
+  readonly rules: OracleRules;
+  readonly partitionCount: number;
+  readonly schedule: readonly ScheduledRecord[];
+  readonly requests: ReadonlyMap<Uint8Array, unknown>;
+  /** Effects after which a process dies, or is doubled by a second one. */
+  readonly crashEvery: number;
+  readonly maxMemoryBytes: number;
+  readonly batchMaxBytes: number;
+}
+
+const between = (random: Random, low: number, high: number) => low + Math.floor(random() * (high - low + 1));
+
+/** When a span comes after the first of its trace: mostly at once, sometimes late, now and then too late. */
+function delayMs(random: Random): number {
+  const kind = random();
+  if (kind < 0.7) return between(random, 0, 1_500);
+  if (kind < 0.9) return between(random, 1_500, 12_000);
+  if (kind < 0.97) return between(random, 12_000, 60_000);
+  return between(random, 60_000, 150_000);
+}
+
+export function planOf(seed: number): Plan {
+  const random = seededRandom(seed);
+  const partitionCount = between(random, 1, 4);
+  const foreignShare = random() < 0.3 ? 0.1 : 0;
+  const events: { atMs: number; partition: number; span: GeneratedSpan }[] = [];
+  for (let index = between(random, 2, 14); index > 0; index--) {
+    const spans = generateTrace(random, index).spans;
+    const firstMs = START_MS + between(random, 0, 60_000);
+    const home = between(random, 0, partitionCount - 1);
+    for (const span of spans) {
+      const copies = random() < 0.1 ? 2 : 1;
+      for (let copy = 0; copy < copies; copy++) {
+        const partition = random() < foreignShare ? between(random, 0, partitionCount - 1) : home;
+        events.push({ atMs: firstMs + delayMs(random), partition, span });
+      }
+    }
+  }
+  const requests = new Map<Uint8Array, unknown>();
+  return {
+    rules: {
+      completeAfterMs: 2_000,
+      idleMs: 10_000,
+      maxOpenMs: between(random, 15_000, 60_000),
+      latenessMs: 60_000,
+      maxClockSkewNs: 3_600_000_000_000n,
+      maxSpansPerTrace: random() < 0.1 ? 8 : 1_000,
+    },
+    partitionCount,
+    schedule: groupIntoRecords(random, events, requests),
+    requests,
+    crashEvery: random() < 0.7 ? between(random, 5, 60) : Number.POSITIVE_INFINITY,
+    maxMemoryBytes: random() < 0.2 ? 4_000 : 1 << 24,
+    batchMaxBytes: random() < 0.5 ? 2_000 : 1 << 20,
+  };
+}
+
+function groupIntoRecords(
+  random: Random,
+  events: { atMs: number; partition: number; span: GeneratedSpan }[],
+  requests: Map<Uint8Array, unknown>,
+): ScheduledRecord[] {
+  events.sort((a, b) => a.atMs - b.atMs);
+  const records: ScheduledRecord[] = [];
+  while (events.length > 0) {
+    const [first] = events;
+    const most = between(random, 1, 12);
+    const group = events.filter(e => e.partition === first.partition && e.atMs < first.atMs + 500).slice(0, most);
+    for (const event of group) events.splice(events.indexOf(event), 1);
+    const request = toRequest(group.map(event => event.span));
+    const payload = jsonToProtobuf(Buffer.from(JSON.stringify(request)));
+    requests.set(payload, request);
+    const { atMs, partition } = group[group.length - 1];
+    records.push({ atMs, partition, tenant: 'default', itemCount: group.length, payload });
+  }
+  return records;
+}
+
+class Crash extends Error {}
+
+/** One process: its view of log and store dies with it, so that nothing it left running has effects afterwards. */
+class Life {
+  isDead = false;
+  readonly stitcher: Promise<Stitcher>;
+
+  constructor(plan: Plan, bus: MemoryBus, store: MemoryStore, onEffect: () => void) {
+    const guard = <T extends object>(target: T): T =>
+      new Proxy(target, {
+        get: (object, name) => {
+          const value: unknown = Reflect.get(object, name, object);
+          if (typeof value !== 'function') return value;
+          return (...args: unknown[]) => {
+            if (name === 'consumer') return bus.consumer().then(guard);
+            if (name === 'close' || name === 'clock') return value.apply(object, args);
+            return this.#effect(() => value.apply(object, args) as Promise<unknown>, onEffect);
+          };
+        },
+      });
+    this.stitcher = Stitcher.start({
+      bus: guard(bus),
+      store: guard<TraceStore>(store),
+      reader: new SpanReader({ tierRules: DEFAULT_TIER_RULES, locationOrder: DEFAULT_LOCATION_ORDER }),
+      logger: pino({ level: 'silent' }),
+      instance: 'simulated',
+      clock: bus.clock,
+      windows: { ...plan.rules, debounceMs: 500 },
+      latenessMs: plan.rules.latenessMs,
+      maxClockSkewMs: Number(plan.rules.maxClockSkewNs / 1_000_000n),
+      auditEveryMs: 2_000,
+      auditOverlapMs: 15_000,
+      maxMemoryBytes: plan.maxMemoryBytes,
+      batchMaxBytes: plan.batchMaxBytes,
+      flushEveryMs: 300,
+      tickMs: 100,
+      seenCapacityBits: 8,
+    });
+    this.stitcher.catch(() => {});
+  }
+
+  async #effect<T>(call: () => Promise<T>, onEffect: () => void): Promise<T> {
+    if (this.isDead) throw new Crash('dead');
+    // Dies before the effect, or after it and before anyone hears of it.
+    onEffect();
+    if (this.isDead) throw new Crash('dead');
+    const result = await call();
+    if (this.isDead) throw new Crash('dead');
+    return result;
+  }
+}
+
+export interface Outcome {
+  readonly store: MemoryStore;
+  readonly records: readonly OracleRecord[];
+  readonly crashes: number;
+}
+
+export async function simulate(seed: number, plan: Plan): Promise<Outcome> {
+  const random = seededRandom(seed ^ 0x5bd1e995);
+  const bus = new MemoryBus(plan.partitionCount, START_MS, plan.schedule);
+  const store = new MemoryStore(bus.clock);
+  let crashes = 0;
+  let effectsLeft = nextCrash();
+  let isStable = false;
+  const lives: Life[] = [];
+
+  function nextCrash(): number {
+    return plan.crashEvery === Number.POSITIVE_INFINITY ? plan.crashEvery : between(random, 1, plan.crashEvery * 2);
+  }
+
+  function onEffect(): void {
+    if (isStable || --effectsLeft > 0) return;
+    crashes++;
+    effectsLeft = nextCrash();
+    // A stale owner: the new one starts while the old still runs; else the old one dies first.
+    const isStale = random() < 0.3;
+    if (!isStale || lives.length > 2) for (const life of lives.splice(0)) life.isDead = true;
+    begin();
+  }
+
+  function begin(): void {
+    lives.push(new Life(plan, bus, store, onEffect));
+  }
+
+  begin();
+  for (let turns = 0; ; turns++) {
+    await new Promise(resolve => setImmediate(resolve));
+    if (bus.nowMs > START_MS + LIFETIME_MS && !isStable) {
+      isStable = true;
+      for (const life of lives.splice(0)) life.isDead = true;
+      begin();
+    }
+    if (isStable && bus.isDrained && isSettled(bus, store)) break;
+    if (turns > 200_000) throw new Error(`does not settle: ${JSON.stringify([...store.progress.values()])}`);
+    await rejectUnlessCrash(lives[lives.length - 1]);
+  }
+  const [life] = lives;
+  await (await life.stitcher).close();
+  return { store, crashes, records: oracleRecords(bus, plan) };
+}
+
+/** A failure that is not an injected crash is a bug. */
+async function rejectUnlessCrash(life: Life): Promise<void> {
+  const pending = Symbol();
+  const running = life.stitcher.then(stitcher => stitcher.done);
+  await Promise.race([running, Promise.resolve(pending)]).catch(error => {
+    if (!(error instanceof Crash)) throw error;
+  });
+}
+
+function isSettled(bus: MemoryBus, store: MemoryStore): boolean {
+  const row = store.progress.get('stitcher/simulated');
+  if (row === undefined || row.atMs < bus.nowMs - 5_000) return false;
+  const state = JSON.parse(row.state);
+  return state.open_traces === 0 && state.pending === 0 && state.audited === true;
+}
+
+function oracleRecords(bus: MemoryBus, plan: Plan): OracleRecord[] {
+  return bus.records.map(({ partition, offset, appendTimeMs, payload }) => ({
+    partition,
+    offset,
+    appendTimeMs,
+    request: plan.requests.get(payload),
+  }));
+}

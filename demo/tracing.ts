@@ -9,7 +9,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
-import { resourceFromAttributes } from '@opentelemetry/resources';
+import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, NodeTracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace-node';
 
 export interface ServiceTracing {
@@ -29,12 +29,14 @@ export interface ServiceDescription {
 
 export function startTracing({ name, tier, host, exporter, delayMs }: ServiceDescription): ServiceTracing {
   const provider = new NodeTracerProvider({
-    resource: resourceFromAttributes({
-      'service.name': name,
-      'host.name': host,
-      'deployment.environment.name': 'demo',
-      'throughline.tier': tier,
-    }),
+    resource: defaultResource().merge(
+      resourceFromAttributes({
+        'service.name': name,
+        'host.name': host,
+        'deployment.environment.name': 'demo',
+        'throughline.tier': tier,
+      }),
+    ),
     spanProcessors: [new BatchSpanProcessor(exporter, { scheduledDelayMillis: delayMs, maxQueueSize: 65_536 })],
   });
   // The first one to register brings the W3C propagator and the context manager for all; the others only trace.

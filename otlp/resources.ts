@@ -108,8 +108,9 @@ export class ResourceReader {
     let at = nextField(cursor, start, end, ATTRIBUTES_TAG);
     while (at >= 0 && cursor.fieldStart >= 0) {
       const pairStart = cursor.fieldStart;
+      const hadHostIp = facts.has(Slot.HOST_IP);
       if (!this.#attributes.read(cursor, pairStart, at, this.#pairs, facts)) return undefined;
-      if (hostIp === 0 && facts.has(Slot.HOST_IP)) hostIp = this.#firstElement(columns, cursor, pairStart, at);
+      if (!hadHostIp && facts.has(Slot.HOST_IP)) hostIp = this.#firstElement(columns, cursor, pairStart, at);
       at = nextField(cursor, at, end, ATTRIBUTES_TAG);
     }
     if (at < 0) return undefined;

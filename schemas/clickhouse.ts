@@ -88,8 +88,8 @@ SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory =
 
 /**
  * Every revision of every trace. The key holds what a later revision may change (end, location), so a revision that
- * moves is accompanied by a tombstone (`is_deleted`) with its version under the old key. `version` is the revision in
- * the upper 64 bits and the number of arrivals in the lower: it grows with every arrival, duplicates included.
+ * moves is accompanied by a tombstone (`is_deleted`) with its version under the old key. `version` has the
+ * number of arrivals on top, then the revision: it grows with every arrival, duplicates included.
  */
 const TRACE_REVISIONS = (days: number) => `
 CREATE TABLE IF NOT EXISTS trace_revisions (
@@ -167,7 +167,7 @@ SETTINGS do_not_merge_across_partitions_select_final = 1`;
 
 /**
  * One cell per minute (of trace end) and key; a pure function of \`traces\`, recomputed whole when its minute is dirty.
- * \`seen\` is the newest trace row the cell was computed from, so of two writers the one that saw more wins; a cell that
+ * \`seen\` says how much of its minute the cell was computed from (store/queries/rollups.ts), so of two writers the one that saw more wins; a cell that
  * lost its last trace is rewritten with \`is_deleted = 1\`. The sketch's relative error is 1 % (quantileDD).
  */
 const LATENCY_ROLLUP = (days: number) => `

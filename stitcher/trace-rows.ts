@@ -59,9 +59,9 @@ export function revisionOf(trace: AssembledTrace): bigint {
   return (BigInt(trace.spanCount) << 32n) | BigInt(trace.revisionHash);
 }
 
-/** Version of a trace with `arrivals` records, and its part that two writers of the same records share. */
+/** Version of a trace with `arrivals` records: who saw more records wins, then who has more spans (docs/adr/001). */
 export function versionOf(trace: AssembledTrace, arrivals: number): bigint {
-  return (revisionOf(trace) << 64n) | (BigInt(arrivals) << 32n);
+  return (BigInt(arrivals) << 96n) | (revisionOf(trace) << 32n);
 }
 
 export class TraceRows {
@@ -93,7 +93,7 @@ export class TraceRows {
 
   /** Adds a tombstone that hides rows under `key` older than the row with `liveVersion`. */
   addTombstone(input: Pick<TraceRowInput, 'tenant' | 'traceId'>, key: RowKey, liveVersion: bigint): void {
-    this.#addKey(input, key, liveVersion - 1n, liveVersion >> 64n, 1);
+    this.#addKey(input, key, liveVersion - 1n, (liveVersion >> 32n) & 0xffff_ffff_ffff_ffffn, 1);
     const c = this.#columns;
     for (const column of [c.complete, c.has_root, c.error, ...this.#counts()]) column.push(0);
     for (const column of [c.service, c.operation, c.environment, c.error_service, c.error_operation, c.error_tier]) {

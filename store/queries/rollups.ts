@@ -2,14 +2,13 @@
  * Keeps `latency_rollup` equal to a recomputation from `trace_revisions`, minute by minute.
  *
  * A cell's `seen` says how much of its minute its writer saw: the sum, over the minute's keys (tombstones included), of
- * the lower half of their highest version, which is arrivals × 2³² and the steps of docs/adr/002. Every row that
- * changes a key raises it, a merge leaves it as it is, and it fits 64 bits up to 4 thousand million arrivals a minute.
- * So of two writers the one that saw more wins, and two that saw the same write the same.
+ * their highest version folded to 64 bits: arrivals, then spans, then the steps of docs/adr/002. Every row that changes
+ * a key raises it, a merge leaves it as it is, and it fits up to 4 thousand million arrivals a minute. So of two writers
+ * the one that saw more wins, and two that saw the same write the same.
  *
- * That order has one gap: of two writers that each saw what the other did not (a trace split over partitions, until the
- * auditor has joined it), the higher revision may have fewer arrivals. And a cell that a slow writer brings back after
- * its last trace was moved is not outbid, as no one knows of it. Both are closed in the same way: whoever wrote looks
- * at the minute again, and where what is stored is not what it should be, it writes with one more than any `seen` there.
+ * That order has one gap: a cell that a slow writer brings back after its last trace was moved is not outbid, as no one
+ * knows of it. So whoever wrote looks at the minute again, and where what is stored is not what it should be, it writes
+ * with one more than any `seen` there.
  */
 import type { Store } from '../types.js';
 import { SKETCH_RELATIVE_ERROR } from './latency.js';
@@ -24,6 +23,10 @@ export interface DirtyMinute {
 
 /** The type of `latency_rollup.latency`. */
 const SKETCH = `${SKETCH_RELATIVE_ERROR}, 0.5`;
+
+/** A version in 64 bits, so that sums fit: arrivals × 2³² + spans × 2⁸ + step; a tombstone is a step below its row. */
+const WEIGHT = `toUInt64(bitShiftRight(version + 1, 96)) * 4294967296
+             + toUInt64(bitAnd(bitShiftRight(version + 1, 64), 16777215)) * 256 + toUInt64(bitAnd(version + 1, 255))`;
 
 const CELL = 'tenant, minute, country, region, locality, service, operation';
 const COUNTS = 'traces, errors, unknown, incomplete, duration_ns_sum, duration_ns_max';
@@ -75,7 +78,7 @@ function recomputed(where: string): string {
   const key = 'tenant, end_minute, country, region, locality, trace_id';
   return `
     SELECT tenant, end_minute AS minute, country, region, locality, service, operation,
-           sum(toUInt64(bitAnd(version, toUInt128(18446744073709551615)))) AS weight,
+           sum(${WEIGHT}) AS weight,
            countIf(live) AS traces, countIf(live AND error) AS errors,
            countIf(live AND NOT has_root) AS unknown, countIf(live AND NOT complete) AS incomplete,
            sumIf(toUInt128(duration_ns), live AND has_root) AS duration_ns_sum,

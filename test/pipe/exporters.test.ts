@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { OTLPTraceExporter as GrpcExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
 import { OTLPTraceExporter as JsonExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { OTLPTraceExporter as ProtobufExporter } from '@opentelemetry/exporter-trace-otlp-proto';
-import { resourceFromAttributes } from '@opentelemetry/resources';
+import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, NodeTracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Throughline } from '../support/throughline.js';
@@ -24,7 +24,7 @@ describe("the JavaScript SDK's exporters deliver through the real ports", () => 
 
   test.each(exporters)('%s', async (protocol, createExporter) => {
     const provider = new NodeTracerProvider({
-      resource: resourceFromAttributes({ 'service.name': `shop over ${protocol}` }),
+      resource: defaultResource().merge(resourceFromAttributes({ 'service.name': `shop over ${protocol}` })),
       spanProcessors: [new BatchSpanProcessor(createExporter())],
     });
     const tracer = provider.getTracer('exporters');

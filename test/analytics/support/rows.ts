@@ -53,7 +53,7 @@ async function insertValues(store: Store, table: string, rows: readonly Readonly
 const instant = (ms: number) => `fromUnixTimestamp64Nano(${BigInt(Math.round(ms * 1e3)) * 1_000n})`;
 
 export function versionOf(spans: number, arrivals: number): bigint {
-  return (BigInt(spans) << 96n) | (BigInt(arrivals) << 32n);
+  return (BigInt(arrivals) << 96n) | (BigInt(spans) << 64n);
 }
 
 export function insertRevisions(store: Store, revisions: readonly Revision[], receivedMs = Date.now()): Promise<void> {

@@ -13,25 +13,57 @@ export interface RecordedRequest {
 
 const MAX_LINE_BYTES = 256 << 20;
 const NEWLINE = 0x0a;
-const OPEN_BRACE = 0x7b;
+const HEAD_BYTES = 256;
 
-/** Reads line by line, so that a file may be larger than memory. */
+/** Reads line by line, so that a file of JSON lines may be larger than memory. */
 export async function* readRequests(file: string): AsyncGenerator<RecordedRequest> {
   const name = basename(file);
-  let line = 0;
-  let isJson: boolean | undefined;
-  let document: Buffer[] = [];
-  for await (const part of linesOf(open(file))) {
-    line++;
-    isJson ??= firstByte(part) === OPEN_BRACE || part.length === 0;
-    if (!isJson) document.push(part);
-    else if (document.length > 0) document.push(part);
-    else if (isWhole(part)) yield { place: `${name}:${line}`, contentType: 'application/json', body: part };
-    else if (part.length > 0) document = [part];
+  const chunks = open(file)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const head = await readHead(chunks);
+  if (head.length === 0) return;
+  if (!looksLikeJson(head)) {
+    const body = await readAll(head, chunks);
+    yield { place: name, contentType: 'application/x-protobuf', body };
+    return;
   }
-  if (document.length === 0) return;
-  const body = Buffer.concat(document.flatMap((part, i) => (i === 0 ? [part] : [Buffer.from('\n'), part])));
-  yield { place: name, contentType: isJson ? 'application/json' : 'application/x-protobuf', body };
+  let line = 0;
+  /** Once a line was a request of its own, every line must be: what is wrong with one then has its number. */
+  let isLines = false;
+  /** A document over several lines, once one has begun. */
+  let document: Buffer[] = [];
+  for await (const part of linesOf(head, chunks)) {
+    line++;
+    if (document.length > 0) document.push(NEW_LINE, part);
+    else if (part.length === 0) continue;
+    else if (isLines || isWhole(part)) {
+      isLines = true;
+      yield { place: `${name}:${line}`, contentType: 'application/json', body: part };
+    } else document = [part];
+  }
+  if (document.length > 0) yield { place: name, contentType: 'application/json', body: Buffer.concat(document) };
+}
+
+const NEW_LINE = Buffer.from('\n');
+
+async function readHead(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
+  let head = Buffer.alloc(0);
+  while (head.length < HEAD_BYTES) {
+    const next = await chunks.next();
+    if (next.done) break;
+    head = Buffer.concat([head, next.value]);
+  }
+  return head;
+}
+
+/** Protobuf requests begin with a line feed (the tag of resource_spans), so a brace alone would not tell them apart. */
+function looksLikeJson(head: Buffer): boolean {
+  return /^\uFEFF?\s*\{\s*["}]/.test(head.toString('utf8'));
+}
+
+async function readAll(head: Buffer, chunks: AsyncIterator<Buffer>): Promise<Buffer> {
+  const all = [head];
+  for (let next = await chunks.next(); !next.done; next = await chunks.next()) all.push(next.value);
+  return Buffer.concat(all);
 }
 
 function open(file: string): Readable {
@@ -43,10 +75,10 @@ function open(file: string): Readable {
 }
 
 /** The bytes between newlines, and what follows the last one. */
-async function* linesOf(stream: Readable): AsyncGenerator<Buffer> {
+async function* linesOf(head: Buffer, chunks: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
   let pending: Buffer[] = [];
   let pendingBytes = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  for (let chunk: Buffer | undefined = head; chunk !== undefined; chunk = (await chunks.next()).value) {
     let from = 0;
     for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
       pending.push(chunk.subarray(from, at));
@@ -60,11 +92,6 @@ async function* linesOf(stream: Readable): AsyncGenerator<Buffer> {
     if (pendingBytes > MAX_LINE_BYTES) throw new Error(`a line has more than ${MAX_LINE_BYTES} bytes`);
   }
   if (pendingBytes > 0) yield Buffer.concat(pending);
-}
-
-function firstByte(line: Buffer): number {
-  for (const byte of line) if (byte > 0x20) return byte;
-  return 0;
 }
 
 /** Whether a line is a JSON document of its own; else the file is one document over several lines. */

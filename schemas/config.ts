@@ -31,10 +31,13 @@ const Token = z
     message: 'give either token or sha256',
   });
 
-const Rule = z.strictObject({
-  tier: z.string().min(1),
-  where: z.record(z.string(), z.union([z.string(), z.array(z.string()).min(1)])),
-});
+const Rule = z.strictObject(
+  {
+    tier: z.string().min(1),
+    where: z.record(z.string(), z.union([z.string(), z.array(z.string()).min(1)])),
+  },
+  { error: issue => (issue.code === 'invalid_type' ? 'give {tier, where}' : undefined) },
+);
 
 const section = <Shape extends z.ZodRawShape>(shape: Shape) => {
   const object = z.strictObject(shape, {

@@ -65,7 +65,7 @@ function readSurroundings(resource: JsonResource, scope: unknown, receivedMs: nu
   const attributes = attributesOf(resource.attributes);
   return {
     resource: attributes,
-    service: attributes.get('service.name') ?? '',
+    service: attributes.get('service.name') || 'unknown_service',
     environment: attributes.get('deployment.environment.name') || attributes.get('deployment.environment') || '',
     host: attributes.get('host.id') || firstHostIp(resource.attributes) || attributes.get('host.name') || '',
     content: canonicalJson([resource, scope]),

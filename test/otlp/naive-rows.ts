@@ -51,6 +51,15 @@ export type NaiveRow = Omit<Row, 'checksum' | 'record' | 'flags' | 'events' | 'l
   readonly links: unknown;
 };
 
+/** Rows without what only SpanReader knows, JSON parsed. */
+export function comparable(rows: readonly Row[]): NaiveRow[] {
+  return rows.map(({ checksum, record, flags, events, links, ...rest }) => ({
+    ...rest,
+    events: events === '' ? undefined : JSON.parse(events),
+    links: links === '' ? undefined : JSON.parse(links),
+  }));
+}
+
 export function naiveRows(payload: Uint8Array): NaiveRow[] {
   const { resourceSpans = [] } = decodeTraces(payload) as Traces;
   return resourceSpans.flatMap(({ resource = {}, scopeSpans = [] }) =>

@@ -141,6 +141,7 @@ function startAnswers(
     },
     clock: Date.now,
     sql: config.analytics.sql,
+    rollup: { everyMs: config.analytics.rollupEveryMs },
   });
 }
 

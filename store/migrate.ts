@@ -2,7 +2,7 @@
  * Makes the database, its tables and views (schemas/clickhouse.ts), and keeps their retention as configured. Safe to run
  * again, and by two processes at once: every statement tolerates its own effect.
  */
-import { createClient } from '@clickhouse/client';
+import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import type { Logger } from 'pino';
 import { type Migration, migrations, type Retention } from '../schemas/index.js';
 import { toStoreError } from './clickhouse-errors.js';
@@ -64,7 +64,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrationResult>
 /** Over a connection without a database: it may not be there yet. */
 async function createDatabase({ url, database, username, password }: MigrateOptions): Promise<void> {
   const login = { ...(username !== undefined && { username }), ...(password !== undefined && { password }) };
-  const client = createClient({ url, ...login });
+  const client = createClient({ url, ...login, log: { level: ClickHouseLogLevel.OFF } });
   try {
     await client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database}` });
   } catch (error) {

@@ -8,18 +8,25 @@ export interface ChildSettings {
   readonly host: string;
   readonly port: number;
   readonly database: string;
-  readonly parallelReads: number;
+  readonly readSessions: number;
+  readonly threads: number;
+  readonly maxMemoryBytes: number;
   readonly identity: string;
 }
 
 /** Sent by the child once it listens, or when it cannot. */
 export type ChildMessage = { readonly port: number } | { readonly error: string };
 
-/** In the data directory, while a child serves it: how others find it. */
+/** Sent by the parent: finish what is running, then end. */
+export const STOP = 'stop';
+
+/** In the data directory, while a child has it: how others find it, and whom to wait for. */
 export interface Claim {
   readonly pid: number;
-  readonly url: string;
+  readonly parentPid: number;
   readonly identity: string;
+  /** '' while the engine starts. */
+  readonly url: string;
 }
 
 export const CLAIM_FILE = 'engine.json';

@@ -14,7 +14,7 @@ export const BAD_ARGUMENTS = (message: string) => new EngineError(36, 'BAD_ARGUM
 export const NOT_IMPLEMENTED = (message: string) => new EngineError(48, 'NOT_IMPLEMENTED', message);
 export const SYNTAX_ERROR = (message: string) => new EngineError(62, 'SYNTAX_ERROR', message);
 export const UNKNOWN_SETTING = (message: string) => new EngineError(115, 'UNKNOWN_SETTING', message);
-export const QUERY_IS_TOO_LARGE = (message: string) => new EngineError(277, 'QUERY_IS_TOO_LARGE', message);
+export const QUERY_IS_TOO_LARGE = (message: string) => new EngineError(229, 'QUERY_IS_TOO_LARGE', message);
 export const TOO_MANY_QUERIES = (message: string) => new EngineError(202, 'TOO_MANY_SIMULTANEOUS_QUERIES', message);
 export const QUERY_WAS_CANCELLED = (message: string) => new EngineError(394, 'QUERY_WAS_CANCELLED', message);
 export const ACCESS_DENIED = (message: string) => new EngineError(497, 'ACCESS_DENIED', message);
@@ -33,17 +33,19 @@ export function messageOf(error: unknown): string {
   return /^Code: \d+\./.test(message) ? message : `Code: 1002. DB::Exception: ${message}. (UNKNOWN_EXCEPTION)`;
 }
 
-const NOT_FOUND = new Set([46, 47, 50, 56, 60, 63, 73, 78, 81, 115, 336, 511]);
+const NOT_FOUND = new Set([46, 47, 50, 56, 60, 63, 73, 78, 81, 115, 152, 336, 511]);
 const BAD_REQUEST = new Set([
-  6, 15, 16, 25, 26, 27, 36, 38, 41, 42, 44, 53, 62, 70, 72, 117, 167, 168, 276, 321, 376, 427, 441, 675, 676, 677,
+  6, 8, 15, 25, 26, 27, 36, 37, 38, 41, 44, 53, 62, 72, 117, 123, 167, 168, 223, 321, 376, 427, 441, 675, 676,
 ]);
 const OTHERS: ReadonlyMap<number, number> = new Map([
   [192, 403],
   [193, 403],
   [194, 401],
+  [512, 403],
   [516, 403],
   [48, 501],
-  [277, 413],
+  [229, 413],
+  [381, 411],
   [159, 408],
   [76, 503],
   [209, 503],

@@ -1,141 +1,178 @@
 /**
- * Runs statements on chDB. Each gets a Session of its own (a millisecond), so no setting outlives its query; reads run in
- * parallel up to a limit, everything else one at a time. A Session with a `session_id` is kept for its next statement.
+ * Runs statements on chDB. Each gets a Session of its own (half a millisecond), so that no setting outlives its query;
+ * reads run in parallel up to a limit, writes apart from them. A Session with a `session_id` is kept for its next
+ * statement.
  */
-import { BAD_ARGUMENTS, TOO_MANY_QUERIES } from './exceptions.js';
+import { QUERY_WAS_CANCELLED } from './exceptions.js';
+import { isStreamable } from './formats.js';
+import { Lane } from './lane.js';
+import { preamble, QUERY_ID, quote } from './settings.js';
 import type { Statement } from './statement.js';
+
+interface RawResult {
+  bytes(): Uint8Array;
+  readonly rowsRead: number;
+  readonly bytesRead: number;
+}
 
 /** The part of chDB's Session in use here. */
 export interface EngineSession {
-  queryAsync(
-    sql: string,
-    options: { format: string },
-  ): Promise<{ bytes(): Uint8Array; readonly rowsRead: number; readonly bytesRead: number; readonly elapsed: number }>;
+  queryAsync(sql: string, options: { format: string }): Promise<RawResult>;
+  /** Of SELECTs only. Formats that begin or end a document do so in every chunk. */
+  queryStream(sql: string, options: { format: string }): AsyncIterable<{ raw(): Uint8Array }>;
   close(): void;
 }
 
-export interface ExecuteOptions {
+export interface Job {
+  readonly statement: Statement;
+  /** What the engine is given: the statement's text, or what stands for it. */
+  readonly sql: string;
   readonly database: string;
-  readonly format: string;
+  /** Of a result whose statement names none. */
+  readonly defaultFormat: string;
   readonly settings: ReadonlyMap<string, string>;
+  readonly queryId: string;
   readonly sessionId: string | undefined;
+  /** The result may be sent while it is made: an error may then come after its beginning. */
+  readonly mayStream: boolean;
+  /** Aborts when nobody waits for the result any more: the query is killed. */
+  readonly signal: AbortSignal;
+  /** Takes a piece of the result; the next one waits for it. */
+  readonly write: (bytes: Uint8Array) => Promise<void>;
 }
 
-export interface EngineResult {
-  readonly bytes: Uint8Array;
-  readonly rowsRead: number;
-  readonly bytesRead: number;
-  readonly elapsedSeconds: number;
+/** Rows and bytes read; of an INSERT those written. */
+export interface JobCounts {
+  readonly rows: number;
+  readonly bytes: number;
 }
 
-const READS = new Set(['SELECT', 'WITH', 'SHOW', 'DESCRIBE', 'DESC', 'EXPLAIN', 'EXISTS', 'CHECK', 'KILL']);
-const MAX_WAITING = 256;
+export interface ExecutorOptions {
+  readonly openSession: () => EngineSession;
+  readonly parallelReads: number;
+  readonly parallelWrites: number;
+  readonly maxWaiting: number;
+}
+
+const READS = new Set(['SELECT', 'WITH', 'FROM', 'SHOW', 'DESCRIBE', 'DESC', 'EXPLAIN', 'EXISTS', 'CHECK']);
+const SELECTS = new Set(['SELECT', 'WITH', 'FROM']);
 const MAX_NAMED_SESSIONS = 64;
-
-/** At most so many at once; the others wait in line, up to a limit. */
-class Lane {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(width: number) {
-    this.#free = width;
-  }
-
-  async enter(): Promise<void> {
-    if (this.#free > 0) {
-      this.#free--;
-      return;
-    }
-    if (this.#waiting.length >= MAX_WAITING) throw TOO_MANY_QUERIES(`Too many queries wait: ${MAX_WAITING}`);
-    await new Promise<void>(resolve => this.#waiting.push(resolve));
-  }
-
-  leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#free++;
-    else next();
-  }
-}
 
 interface NamedSession {
   readonly session: EngineSession;
   /** Statements of one session run one after the other. */
   readonly lane: Lane;
+  users: number;
 }
 
 export class Executor {
-  readonly #openSession: () => EngineSession;
+  readonly #options: ExecutorOptions;
   readonly #reads: Lane;
-  readonly #writes = new Lane(1);
+  readonly #writes: Lane;
   /** By id, least recently used first. */
   readonly #named = new Map<string, NamedSession>();
 
-  constructor(openSession: () => EngineSession, parallelReads: number) {
-    this.#openSession = openSession;
-    this.#reads = new Lane(parallelReads);
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+    this.#reads = new Lane(options.parallelReads, options.maxWaiting);
+    this.#writes = new Lane(options.parallelWrites, options.maxWaiting);
   }
 
-  async execute(statement: Statement, sql: string, options: ExecuteOptions): Promise<EngineResult> {
-    const lane = READS.has(statement.verb) ? this.#reads : this.#writes;
-    await lane.enter();
-    try {
-      return options.sessionId === undefined
-        ? await this.#executeAlone(sql, options)
-        : await this.#executeNamed(options.sessionId, sql, options);
-    } finally {
-      lane.leave();
-    }
+  async execute(job: Job): Promise<JobCounts> {
+    const { verb } = job.statement;
+    // Whoever wants to stop queries does not wait for them to end.
+    if (verb === 'KILL') return this.#inSession({ ...job, sessionId: undefined });
+    const lane = READS.has(verb) ? this.#reads : this.#writes;
+    const sessionId = this.#sessionOf(job);
+    return this.#inTurn(sessionId, () => lane.run(() => this.#inSession({ ...job, sessionId })));
   }
 
-  async #executeAlone(sql: string, options: ExecuteOptions): Promise<EngineResult> {
-    const session = this.#openSession();
-    try {
-      return await run(session, sql, options);
-    } finally {
-      session.close();
-    }
+  /** A Session never gets rid of `readonly`, so no such query is let into one that is kept. */
+  #sessionOf({ sessionId, settings }: Job): string | undefined {
+    return (settings.get('readonly') ?? '0') === '0' ? sessionId : undefined;
   }
 
-  async #executeNamed(id: string, sql: string, options: ExecuteOptions): Promise<EngineResult> {
-    const named = this.#named.get(id) ?? { session: this.#openSession(), lane: new Lane(1) };
-    this.#named.delete(id);
-    this.#named.set(id, named);
-    await named.lane.enter();
+  /** Sessions kept for their ids are closed. */
+  close(): void {
+    for (const { session } of this.#named.values()) session.close();
+    this.#named.clear();
+  }
+
+  async #inTurn<Result>(sessionId: string | undefined, task: () => Promise<Result>): Promise<Result> {
+    if (sessionId === undefined) return task();
+    const named = this.#named.get(sessionId) ?? {
+      session: this.#options.openSession(),
+      lane: new Lane(1, this.#options.maxWaiting),
+      users: 0,
+    };
+    this.#named.delete(sessionId);
+    this.#named.set(sessionId, named);
+    named.users++;
     try {
-      return await run(named.session, sql, options);
+      return await named.lane.run(task);
     } finally {
-      named.lane.leave();
+      named.users--;
       this.#forgetOldest();
     }
   }
 
-  /** Sessions in use are not the oldest: they have just been moved to the end. */
   #forgetOldest(): void {
-    for (const [id, { session }] of this.#named) {
+    for (const [id, { session, users }] of this.#named) {
       if (this.#named.size <= MAX_NAMED_SESSIONS) return;
+      if (users > 0) continue;
       this.#named.delete(id);
+      session.close();
+    }
+  }
+
+  async #inSession(job: Job): Promise<JobCounts> {
+    const named = job.sessionId === undefined ? undefined : this.#named.get(job.sessionId);
+    const session = named?.session ?? this.#options.openSession();
+    try {
+      return await this.#run(session, job);
+    } finally {
+      if (named === undefined) session.close();
+    }
+  }
+
+  async #run(session: EngineSession, job: Job): Promise<JobCounts> {
+    requireWanted(job.signal);
+    await session.queryAsync(preamble(job.database, job.settings, job.queryId), { format: 'TSV' });
+    const kill = () => void this.#kill(job.queryId);
+    job.signal.addEventListener('abort', kill, { once: true });
+    try {
+      requireWanted(job.signal);
+      return await runStatement(session, job);
+    } finally {
+      job.signal.removeEventListener('abort', kill);
+    }
+  }
+
+  async #kill(queryId: string): Promise<void> {
+    const session = this.#options.openSession();
+    try {
+      await session.queryAsync(`KILL QUERY WHERE ${QUERY_ID} = ${quote(queryId)} ASYNC`, { format: 'TSV' });
+    } catch {
+      // It has ended by itself.
+    } finally {
       session.close();
     }
   }
 }
 
-async function run(session: EngineSession, sql: string, options: ExecuteOptions): Promise<EngineResult> {
-  const result = await session.queryAsync(`${preamble(options)}${sql}`, { format: options.format });
-  const { rowsRead, bytesRead, elapsed } = result;
-  return { bytes: result.bytes(), rowsRead, bytesRead, elapsedSeconds: elapsed };
+async function runStatement(session: EngineSession, job: Job): Promise<JobCounts> {
+  const { statement, defaultFormat, mayStream, write } = job;
+  const format = statement.format ?? defaultFormat;
+  if (mayStream && SELECTS.has(statement.verb) && isStreamable(format)) {
+    for await (const chunk of session.queryStream(job.sql, { format: defaultFormat })) await write(chunk.raw());
+    return { rows: 0, bytes: 0 };
+  }
+  const result = await session.queryAsync(job.sql, { format: defaultFormat });
+  const bytes = result.bytes();
+  if (bytes.length > 0) await write(bytes);
+  return { rows: result.rowsRead, bytes: result.bytesRead };
 }
 
-/** Statements that come before the query; `readonly` last, because nothing can be set after it. */
-function preamble({ database, settings }: ExecuteOptions): string {
-  if (!/^\w+$/.test(database)) throw BAD_ARGUMENTS(`no such database: ${database}`);
-  const all = [...settings].filter(([name]) => name !== 'readonly');
-  const readonly = settings.get('readonly');
-  if (readonly !== undefined && readonly !== '0') all.push(['readonly', readonly]);
-  const use = `USE ${database};`;
-  if (all.length === 0) return use;
-  return `${use}SET ${all.map(([name, value]) => `${name} = ${quote(value)}`).join(', ')};`;
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+function requireWanted(signal: AbortSignal): void {
+  if (signal.aborted) throw QUERY_WAS_CANCELLED('Query was cancelled: its client has left');
 }

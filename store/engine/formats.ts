@@ -18,3 +18,24 @@ export function contentTypeOf(format: string): string {
   if (BINARY.test(name)) return 'application/octet-stream';
   return CONTENT_TYPES[name] ?? 'text/plain; charset=UTF-8';
 }
+
+/** Formats whose result is its chunks' results in a row: nothing stands before, between or after rows. */
+const STREAMABLE = new Set([
+  'csv',
+  'jsoncompacteachrow',
+  'jsoncompactstringseachrow',
+  'jsoneachrow',
+  'jsonlines',
+  'jsonstringseachrow',
+  'native',
+  'ndjson',
+  'rowbinary',
+  'tabseparated',
+  'tabseparatedraw',
+  'tsv',
+  'tsvraw',
+]);
+
+export function isStreamable(format: string): boolean {
+  return STREAMABLE.has(format.toLowerCase());
+}

@@ -3,79 +3,114 @@
  * also where that is killed, because the channel between them closes.
  */
 import { mkdirSync, rmSync } from 'node:fs';
+import type { Server } from 'node:http';
 import { createRequire } from 'node:module';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, isIPv6 } from 'node:net';
 import { join } from 'node:path';
-import { type ChildMessage, type ChildSettings, SETTINGS_VARIABLE } from './child-protocol.js';
+import { type ChildMessage, type ChildSettings, type Claim, SETTINGS_VARIABLE, STOP } from './child-protocol.js';
+import { claimDirectory, publishClaim, releaseDirectory } from './claim.js';
+import { writeConfig } from './config.js';
 import { type EngineSession, Executor } from './executor.js';
 import { createEngineServer } from './server.js';
 
 interface Chdb {
-  readonly Session: new (path: string) => EngineSession;
-  drainPending(): Promise<void> | void;
+  readonly Session: new (path: string, options: { connectionArgs: readonly string[] }) => EngineSession;
+  /** Resolves once nothing runs inside: a Session closed before that takes the engine down. */
+  drainPending(): Promise<void>;
 }
 
+const PARALLEL_WRITES = 2;
+const MAX_WAITING = 256;
+/** For what is running when the parent says stop, and when it is gone and nobody waits for an answer. */
 const DRAIN_MS = 10_000;
-
-const settings: ChildSettings = JSON.parse(process.env[SETTINGS_VARIABLE] ?? '{}');
+const ORPHAN_DRAIN_MS = 1_000;
 
 async function main(): Promise<void> {
+  const settings: ChildSettings = JSON.parse(process.env[SETTINGS_VARIABLE] ?? '{}');
+  const { dataDir, host, identity } = settings;
   const chdb = loadChdb();
-  const engineDirectory = join(settings.dataDir, 'engine');
-  const spoolDirectory = join(settings.dataDir, 'spool');
-  // What a killed process left in the spool was never acknowledged.
-  rmSync(spoolDirectory, { recursive: true, force: true });
-  mkdirSync(spoolDirectory, { recursive: true });
-  const openSession = () => new chdb.Session(engineDirectory);
+  const claim: Claim = { pid: process.pid, parentPid: process.ppid, identity, url: '' };
+  claimDirectory(dataDir, claim);
+  const server = await openEngine(chdb, settings);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(settings.port, host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  publishClaim(dataDir, { ...claim, url: `http://${isIPv6(host) ? `[${host}]` : host}:${port}` });
+  process.send?.({ port } satisfies ChildMessage);
+}
+
+async function openEngine(chdb: Chdb, settings: ChildSettings): Promise<Server> {
+  const { dataDir, database, readSessions } = settings;
+  const configFile = writeConfig(join(dataDir, 'config'), settings);
+  const openSession = () => {
+    return new chdb.Session(join(dataDir, 'data'), { connectionArgs: [`--config-file=${configFile}`] });
+  };
   // Held for as long as the process lives: the engine stays open between queries.
   const root = openSession();
   const version = await root.queryAsync('SELECT version()', { format: 'TSVRaw' });
-  await root.queryAsync(`CREATE DATABASE IF NOT EXISTS ${settings.database}`, { format: 'TSV' });
+  await root.queryAsync(`CREATE DATABASE IF NOT EXISTS ${database}`, { format: 'TSV' });
+  const limits = { parallelReads: readSessions, parallelWrites: PARALLEL_WRITES, maxWaiting: MAX_WAITING };
+  const executor = new Executor({ openSession, ...limits });
   const server = createEngineServer({
-    executor: new Executor(openSession, settings.parallelReads),
-    spoolDirectory,
-    database: settings.database,
+    executor,
+    spoolDirectory: emptySpool(dataDir),
+    database,
     version: Buffer.from(version.bytes()).toString('utf8').trim(),
     identity: settings.identity,
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(settings.port, settings.host, resolve);
+  endWithParent(server, async () => {
+    await chdb.drainPending();
+    executor.close();
+    root.close();
+    releaseDirectory(dataDir);
   });
+  return server;
+}
+
+/** What a killed process left in the spool was never acknowledged. The engine looks for files here by name alone. */
+function emptySpool(dataDir: string): string {
+  const directory = join(dataDir, 'spool');
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+  process.chdir(directory);
+  return directory;
+}
+
+function endWithParent(server: Server, close: () => Promise<void>): void {
   let isStopping = false;
-  const stop = () => {
+  const stop = (drainMs: number) => {
+    // Nothing that was acknowledged is lost by that.
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), drainMs).unref();
     if (isStopping) return;
     isStopping = true;
-    setTimeout(() => process.exit(1), DRAIN_MS).unref();
     server.close(async () => {
-      await chdb.drainPending();
-      root.close();
+      await close();
       process.exit(0);
     });
     server.closeIdleConnections();
   };
-  process.on('SIGTERM', stop);
-  // Ctrl-C reaches the whole group; the parent says when it is time.
+  process.on('message', message => {
+    if (message === STOP) stop(DRAIN_MS);
+  });
+  process.on('disconnect', () => stop(ORPHAN_DRAIN_MS));
+  // They reach the whole group; the parent drains into the store first and says when it is time.
   process.on('SIGINT', () => {});
-  process.on('disconnect', stop);
-  send({ port: (server.address() as AddressInfo).port });
+  process.on('SIGTERM', () => {});
 }
 
 function loadChdb(): Chdb {
   try {
     return createRequire(import.meta.url)('chdb') as Chdb;
   } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
     throw new Error(
-      `the embedded engine is not installed (package chdb: Linux on x64 or arm64, macOS); set store.clickhouse.url to use a ClickHouse server (${error instanceof Error ? error.message.split('\n')[0] : error})`,
+      `the embedded engine is not installed (package chdb: Linux, macOS); with store.clickhouse.url a server is used: ${reason}`,
     );
   }
 }
 
-function send(message: ChildMessage): void {
-  process.send?.(message);
-}
-
 main().catch(error => {
-  process.send?.({ error: error instanceof Error ? error.message : String(error) } satisfies ChildMessage, () =>
-    process.exit(1),
-  );
+  const message: ChildMessage = { error: error instanceof Error ? error.message : String(error) };
+  process.send?.(message, () => process.exit(1));
 });

@@ -1,20 +1,19 @@
-/** One HTTP request of ClickHouse's interface, taken apart: query, data, settings, parameters. */
+/** One HTTP request of ClickHouse's interface, taken apart: query, settings, parameters. */
 import type { IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import { AUTHENTICATION_FAILED, BAD_ARGUMENTS, NOT_IMPLEMENTED } from './exceptions.js';
 
 export interface EngineRequest {
-  /** Text of the `query` parameter, '' without one: then the body is the query. */
+  /** Of the `query` parameter, Latin-1 of its bytes; '' without one: then the body is the query. */
   readonly query: string;
   readonly database: string | undefined;
   readonly queryId: string | undefined;
   readonly sessionId: string | undefined;
   readonly defaultFormat: string | undefined;
   readonly acceptsGzip: boolean;
+  /** Nothing is sent before the query has ended. */
+  readonly waitsForEnd: boolean;
   /** ClickHouse settings of this query, and `param_…` values, as text. */
-  readonly settings: ReadonlyMap<string, string>;
+  readonly settings: Map<string, string>;
 }
 
 /** Parameters of the interface that are no settings. */
@@ -34,40 +33,36 @@ const OF_THE_INTERFACE = new Set([
   'decompress',
   'enable_http_compression',
   'wait_end_of_query',
+  'http_wait_end_of_query',
   'buffer_size',
   'stacktrace',
   'add_http_cors_header',
   'send_progress_in_http_headers',
-  'http_wait_end_of_query',
   'http_headers_progress_interval_ms',
   'client_protocol_version',
   'close_session',
 ]);
 
-/** Settings that would let a query reach out of the process, or that belong to it. */
-const REFUSED_SETTINGS = /^(log_.*|query_profiler.*|allow_introspection_functions|min_bytes_to_use_mmap_io)$/;
-
 export function parseRequest(message: IncomingMessage): EngineRequest {
   const { searchParams } = new URL(message.url ?? '/', 'http://engine');
   requireDefaultUser(message, searchParams);
-  if (searchParams.get('compress') === '1' || searchParams.get('decompress') === '1') {
-    throw NOT_IMPLEMENTED("ClickHouse's own compression is not available here; use Content-Encoding and gzip");
+  const isOn = (name: string) => /^(1|true)$/i.test(searchParams.get(name) ?? '');
+  if (isOn('compress') || isOn('decompress')) {
+    throw NOT_IMPLEMENTED("ClickHouse's own compression is not available here; use Content-Encoding with gzip");
   }
-  const settings = new Map<string, string>();
-  for (const [name, value] of searchParams) {
-    if (OF_THE_INTERFACE.has(name)) continue;
-    if (!/^\w+$/.test(name)) throw BAD_ARGUMENTS(`no such setting: ${name}`);
-    if (!REFUSED_SETTINGS.test(name)) settings.set(name, value);
-  }
+  const settings = new Map([...searchParams].filter(([name]) => !OF_THE_INTERFACE.has(name)));
+  const isReadonly = (settings.get('readonly') ?? '0') !== '0';
+  // As in ClickHouse a GET changes nothing, but may set what it likes.
+  if (message.method === 'GET' && !isReadonly) settings.set('readonly', '2');
   const header = (name: string) => message.headers[name]?.toString();
   return {
-    query: searchParams.get('query') ?? '',
+    query: latin1(searchParams.get('query') ?? ''),
     database: searchParams.get('database') ?? header('x-clickhouse-database'),
     queryId: searchParams.get('query_id') ?? undefined,
     sessionId: searchParams.get('session_id') ?? undefined,
     defaultFormat: searchParams.get('default_format') ?? header('x-clickhouse-format'),
-    acceptsGzip:
-      searchParams.get('enable_http_compression') === '1' && /\bgzip\b/.test(header('accept-encoding') ?? ''),
+    acceptsGzip: isOn('enable_http_compression') && /\bgzip\b/.test(header('accept-encoding') ?? ''),
+    waitsForEnd: isOn('wait_end_of_query') || isOn('http_wait_end_of_query'),
     settings,
   };
 }
@@ -80,28 +75,32 @@ function requireDefaultUser(message: IncomingMessage, parameters: URLSearchParam
   const password = message.headers['x-clickhouse-key'] ?? parameters.get('password') ?? basicPassword ?? '';
   if ((user === '' || user === 'default') && password === '') return;
   throw AUTHENTICATION_FAILED(
-    `${user}: Authentication failed: the embedded engine has only the user default, without a password.`,
+    `${user}: Authentication failed: password is incorrect, or there is no user with such name`,
   );
 }
 
-/** The body, inflated. */
-export function bodyOf(message: IncomingMessage): Readable {
-  const encoding = message.headers['content-encoding']?.toLowerCase() ?? '';
-  if (encoding === '' || encoding === 'identity') return message;
-  if (encoding !== 'gzip') throw NOT_IMPLEMENTED(`content encoding ${encoding} is not available here; use gzip`);
-  const gunzip = createGunzip();
-  // Its error reaches whoever reads the inflated stream.
-  pipeline(message, gunzip).catch(() => {});
-  return gunzip;
+/**
+ * The parts of a `multipart/form-data` body: the query, and parameters that were too long for the URL. `body` is Latin-1
+ * of its bytes. The boundary cannot be in a part, or it would not be one.
+ */
+export function readMultipart(contentType: string, body: string): ReadonlyMap<string, string> {
+  const boundary = /boundary="?([^";]+)"?/i.exec(contentType)?.[1];
+  if (boundary === undefined) throw BAD_ARGUMENTS('multipart/form-data without a boundary');
+  const parts = new Map<string, string>();
+  for (const part of `\r\n${body}`.split(`\r\n--${boundary}`).slice(1, -1)) {
+    const headersEnd = part.indexOf('\r\n\r\n');
+    const name = /\bname="([^"]*)"/i.exec(part.slice(0, headersEnd))?.[1];
+    if (headersEnd < 0 || name === undefined) throw BAD_ARGUMENTS('a part of multipart/form-data has no name');
+    parts.set(name, part.slice(headersEnd + 4));
+  }
+  return parts;
 }
 
-export async function readText(body: Readable, maxBytes: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let byteLength = 0;
-  for await (const chunk of body) {
-    byteLength += (chunk as Buffer).length;
-    if (byteLength > maxBytes) throw BAD_ARGUMENTS(`a query in the body may have ${maxBytes} bytes`);
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+export function latin1(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}
+
+/** The text whose bytes a Latin-1 string stands for. */
+export function utf8(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8');
 }

@@ -1,20 +1,20 @@
 /** ClickHouse's HTTP interface in front of an Executor. */
 import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { gzip } from 'node:zlib';
-import { codeOf, messageOf, statusOf } from './exceptions.js';
-import type { EngineResult, Executor } from './executor.js';
+import { bodyOf, readBytes, spool } from './body.js';
+import { QUERY_IS_TOO_LARGE } from './exceptions.js';
+import type { Executor, Job } from './executor.js';
 import { contentTypeOf } from './formats.js';
-import { bodyOf, type EngineRequest, parseRequest, readText } from './request.js';
-import { insertFromFile, parseStatement, type Statement } from './statement.js';
+import { type EngineRequest, parseRequest, readMultipart, utf8 } from './request.js';
+import { ResultWriter } from './response.js';
+import { QUERY_ID } from './settings.js';
+import { insertFromFile, parseStatement, type Statement, withQueryId } from './statement.js';
 
 export interface EngineServerOptions {
   readonly executor: Executor;
-  /** Inserted data is spooled here: binary, and never in this process's memory. */
+  /** Inserted data is spooled here. It must be the process's working directory: the engine finds files by name alone. */
   readonly spoolDirectory: string;
   readonly database: string;
   readonly version: string;
@@ -24,7 +24,11 @@ export interface EngineServerOptions {
 
 /** Clients close idle connections before this (`idle_socket_ttl`), as with a server's default. */
 const KEEP_ALIVE_MS = 10_000;
+const MAX_CONNECTIONS = 1_024;
+/** As far into a body the end of an INSERT's own text is looked for. */
+const HEAD_BYTES = 1 << 20;
 const MAX_QUERY_BYTES = 16 << 20;
+const MAX_INSERT_BYTES = 1 << 30;
 const DEFAULT_FORMAT = 'TabSeparated';
 
 export function createEngineServer(options: EngineServerOptions): Server {
@@ -32,6 +36,7 @@ export function createEngineServer(options: EngineServerOptions): Server {
     void answer(request, response, options);
   });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.maxConnections = MAX_CONNECTIONS;
   // A long insert is not a slow client.
   server.requestTimeout = 0;
   return server;
@@ -39,101 +44,117 @@ export function createEngineServer(options: EngineServerOptions): Server {
 
 async function answer(message: IncomingMessage, response: ServerResponse, options: EngineServerOptions): Promise<void> {
   response.setHeader('X-Throughline-Engine', options.identity);
-  const path = message.url?.split('?', 1)[0];
-  const isGreeting = message.method === 'GET' && !message.url?.includes('query=');
-  if (isGreeting && (path === '/ping' || path === '/')) {
+  const [path, search = ''] = (message.url ?? '/').split('?', 2);
+  if (path !== '/' && path !== '/ping') {
+    notFound(response, path);
+    return;
+  }
+  if (path === '/ping' || (message.method === 'GET' && !/\bquery=/.test(search))) {
     response.setHeader('Content-Type', 'text/plain; charset=UTF-8').end('Ok.\n');
     return;
   }
-  let queryId: string = randomUUID();
+  await answerQuery(message, response, options);
+}
+
+async function answerQuery(message: IncomingMessage, response: ServerResponse, options: EngineServerOptions) {
+  const left = new AbortController();
+  response.once('close', () => left.abort());
+  let writer = new ResultWriter(response, false);
   try {
     const request = parseRequest(message);
-    queryId = request.queryId ?? queryId;
+    writer = new ResultWriter(response, request.acceptsGzip);
+    const queryId = request.queryId ?? randomUUID();
     response.setHeader('X-ClickHouse-Query-Id', queryId);
-    const { statement, result, format } = await execute(message, request, options);
+    const { statement, data } = await readStatement(message, request);
+    const format = statement.format ?? request.defaultFormat ?? DEFAULT_FORMAT;
     response.setHeader('X-ClickHouse-Format', format);
-    response.setHeader('X-ClickHouse-Summary', summary(statement, result));
     response.setHeader('Content-Type', contentTypeOf(format));
-    await send(response, result.bytes, request.acceptsGzip);
+    const job = {
+      statement,
+      database: request.database ?? options.database,
+      defaultFormat: request.defaultFormat ?? DEFAULT_FORMAT,
+      settings: request.settings,
+      queryId,
+      sessionId: request.sessionId,
+      mayStream: !request.waitsForEnd,
+      signal: left.signal,
+      write: (bytes: Uint8Array) => writer.write(bytes),
+    };
+    const counts = await (data === undefined
+      ? options.executor.execute({ ...job, sql: utf8(textOf(statement)) })
+      : insert(job, data, options));
+    await writer.end(statement.verb, counts);
   } catch (error) {
+    await writer.fail(error, options.version);
     // A body not read to its end would be taken for the next request.
     message.resume();
-    refuse(response, error, options.version);
   }
 }
 
-async function execute(
-  message: IncomingMessage,
-  request: EngineRequest,
-  options: EngineServerOptions,
-): Promise<{ statement: Statement; result: EngineResult; format: string }> {
-  const body = bodyOf(message);
-  const execution = {
-    database: request.database ?? options.database,
-    settings: readonlyForGet(message, request),
-    sessionId: request.sessionId,
-  };
-  if (request.query !== '' && /^\s*INSERT\b/i.test(request.query) && message.method === 'POST') {
-    const statement = parseStatement(request.query);
-    if (!/\bSELECT\b/i.test(statement.bare) && !/\)\s*$/.test(statement.bare)) {
-      const path = join(options.spoolDirectory, randomUUID());
-      try {
-        await pipeline(body, createWriteStream(path));
-        const format = statement.format ?? DEFAULT_FORMAT;
-        const sql = insertFromFile(statement, path);
-        const result = await options.executor.execute(statement, sql, { ...execution, format });
-        return { statement, result, format };
-      } finally {
-        await unlink(path).catch(() => {});
-      }
-    }
+/** Queries that are to be killed are looked for by the id that their client gave them. */
+function textOf(statement: Statement): string {
+  return statement.verb === 'KILL' ? withQueryId(statement, QUERY_ID) : statement.text;
+}
+
+/** The data of an INSERT: what came with its text, and the rest of the body. */
+interface InsertData {
+  readonly first: Buffer;
+  readonly rest: AsyncIterator<Buffer>;
+}
+
+async function insert(
+  job: Omit<Job, 'sql'>,
+  { first, rest }: InsertData,
+  { executor, spoolDirectory }: EngineServerOptions,
+) {
+  const name = randomUUID();
+  const path = join(spoolDirectory, name);
+  try {
+    await spool(first, rest, path, MAX_INSERT_BYTES);
+    return await executor.execute({ ...job, sql: utf8(insertFromFile(job.statement, name)) });
+  } finally {
+    await unlink(path).catch(() => {});
   }
-  const rest = await readText(body, MAX_QUERY_BYTES);
-  const statement = parseStatement(request.query === '' ? rest : `${request.query}\n${rest}`);
-  const format = statement.format ?? request.defaultFormat ?? DEFAULT_FORMAT;
-  const result = await options.executor.execute(statement, statement.text, { ...execution, format });
-  return { statement, result, format };
 }
 
-/** A GET changes nothing, as in ClickHouse: it may set what it likes but `readonly`. */
-function readonlyForGet(message: IncomingMessage, { settings }: EngineRequest): ReadonlyMap<string, string> {
-  if (message.method !== 'GET' || (settings.get('readonly') ?? '0') !== '0') return settings;
-  return new Map([...settings, ['readonly', '2']]);
-}
-
-function summary(statement: Statement, { rowsRead, bytesRead, elapsedSeconds }: EngineResult): string {
-  const isInsert = statement.verb === 'INSERT';
-  return JSON.stringify({
-    read_rows: String(isInsert ? 0 : rowsRead),
-    read_bytes: String(isInsert ? 0 : bytesRead),
-    written_rows: String(isInsert ? rowsRead : 0),
-    written_bytes: String(isInsert ? bytesRead : 0),
-    total_rows_to_read: '0',
-    result_rows: '0',
-    result_bytes: '0',
-    elapsed_ns: String(Math.round(elapsedSeconds * 1e9)),
-  });
-}
-
-async function send(response: ServerResponse, bytes: Uint8Array, isGzipped: boolean): Promise<void> {
-  if (!isGzipped) {
-    response.end(bytes);
-    return;
+/** The query is in the URL, in the body, in both one after the other, or a part of a form. */
+async function readStatement(message: IncomingMessage, request: EngineRequest) {
+  const rest = bodyOf(message);
+  const contentType = message.headers['content-type'] ?? '';
+  if (contentType.startsWith('multipart/form-data')) {
+    const parts = readMultipart(contentType, await readWhole(rest, Buffer.alloc(0)));
+    for (const [name, value] of parts) if (name !== 'query') request.settings.set(name, utf8(value));
+    return { statement: parseStatement(parts.get('query') ?? request.query), data: undefined };
   }
-  const zipped = await new Promise<Buffer>((resolve, reject) => {
-    gzip(bytes, { level: 1 }, (error, result) => (error === null ? resolve(result) : reject(error)));
-  });
-  response.setHeader('Content-Encoding', 'gzip').end(zipped);
+  const text = request.query;
+  const inserted = /^\s*INSERT\b/i.test(text) ? parseStatement(text) : undefined;
+  if (inserted?.dataAt !== undefined) return withData(inserted, text, rest);
+  const head = await readBytes(rest, HEAD_BYTES);
+  const isWhole = head.length < HEAD_BYTES;
+  const joined = text === '' ? head.toString('latin1') : `${text}\n${head.toString('latin1')}`;
+  // What an INSERT has beyond its own text may be of any size, and binary.
+  if (isWhole || /^\s*INSERT\b/i.test(joined)) {
+    const statement = parseStatement(joined);
+    if (statement.dataAt !== undefined) return withData(statement, joined, rest);
+    if (isWhole) return { statement, data: undefined };
+  }
+  return { statement: parseStatement(await readWhole(rest, Buffer.from(joined, 'latin1'))), data: undefined };
 }
 
-function refuse(response: ServerResponse, error: unknown, version: string): void {
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
-  const code = codeOf(error);
-  response.statusCode = statusOf(code);
-  response.setHeader('X-ClickHouse-Exception-Code', String(code));
+function withData(statement: Statement, text: string, rest: AsyncIterator<Buffer>) {
+  return { statement, data: { first: Buffer.from(text.slice(statement.dataAt), 'latin1'), rest } };
+}
+
+async function readWhole(body: AsyncIterator<Buffer>, first: Buffer): Promise<string> {
+  const more = await readBytes(body, MAX_QUERY_BYTES);
+  if (more.length >= MAX_QUERY_BYTES) throw QUERY_IS_TOO_LARGE(`A query may have ${MAX_QUERY_BYTES} bytes here`);
+  return Buffer.concat([first, more]).toString('latin1');
+}
+
+function notFound(response: ServerResponse, path: string): void {
+  response.statusCode = 404;
   response.setHeader('Content-Type', 'text/plain; charset=UTF-8');
-  response.end(`${messageOf(error)} (version ${version} (official build))\n`);
+  response.end(
+    `There is no handle ${path}\n\nUse / or /ping for health checks.\nSend queries from your program with POST method or GET /?query=...\n`,
+  );
 }

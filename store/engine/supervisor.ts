@@ -1,16 +1,20 @@
 /**
  * The parent's side of the embedded engine: starts the child, starts it again when it dies, and uses the one that another
- * process of ours already runs on the same data directory (the engine's files belong to one process at a time).
+ * process of ours already runs on the same data directory.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+import { availableParallelism, totalmem } from 'node:os';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { StoreError } from '../errors.js';
-import { type ChildMessage, type ChildSettings, CLAIM_FILE, type Claim, SETTINGS_VARIABLE } from './child-protocol.js';
+import { type ChildMessage, type ChildSettings, SETTINGS_VARIABLE, STOP } from './child-protocol.js';
+import { findRunningEngine } from './claim.js';
 
 export interface EmbeddedEngineOptions {
   /** Of the engine alone. */
@@ -20,36 +24,52 @@ export interface EmbeddedEngineOptions {
   readonly port: number;
   readonly database: string;
   readonly logger: Logger;
-  /** Queries that run at once; 4. */
-  readonly parallelReads?: number;
+  /** Of the child as a whole, bytes; half of what there is. */
+  readonly maxMemoryBytes?: number | undefined;
+  /** Of one query; as many as there are cores. */
+  readonly threads?: number | undefined;
+  /** Queries that run at once, the others wait; 4. */
+  readonly readSessions?: number | undefined;
 }
 
 export interface EmbeddedEngine {
   readonly url: string;
   readonly port: number;
-  /** Of the child; 0 while there is none, and where another process runs the engine. */
+  /** Of the child; changes when it is started again. */
   readonly pid: number;
-  /** Rejects when the child cannot be kept running. */
+  /** Rejects with a StoreError when the child cannot be kept running. */
   readonly failed: Promise<never>;
+  /** False while the child is being started again. */
+  isReady(): boolean;
+  /** Lets running queries finish. Leaves an engine alone that another process runs. */
   close(): Promise<void>;
 }
 
-const START_TIMEOUT_MS = 60_000;
+/** A large store takes its time to open. */
+const START_TIMEOUT_MS = 120_000;
+/** Longer than the child gives what is running. */
+const STOP_TIMEOUT_MS = 15_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 10_000;
+/** A child that lived for this long did not die of its start. */
+const HEALTHY_MS = 60_000;
 const MAX_FAILED_STARTS = 8;
-const STALE_CHILD_MS = 10_000;
-/** Queries wait for threads of the pool, not for the event loop. */
-const THREADS = 16;
+/** Beside the reads: writes, statements that kill others, files. */
+const OTHER_THREADS = 8;
 
 export async function startEmbeddedEngine(options: EmbeddedEngineOptions): Promise<EmbeddedEngine> {
-  mkdirSync(options.dataDir, { recursive: true });
-  const other = await findOther(options);
+  const dataDir = resolve(options.dataDir);
+  mkdirSync(dataDir, { recursive: true });
+  const other = await findRunningEngine(dataDir, START_TIMEOUT_MS).catch(error => {
+    throw new StoreError('STORE_ENGINE', error.message, { cause: error });
+  });
   if (other !== undefined) {
-    options.logger.info({ url: other.url, pid: other.pid }, 'uses the embedded engine of another process');
-    return { ...other, port: Number(new URL(other.url).port), pid: 0, failed: new Promise(() => {}), async close() {} };
+    const { url, pid } = other;
+    options.logger.info({ url, pid }, 'uses the embedded engine of another process');
+    const failed = new Promise<never>(() => {});
+    return { url, pid, port: Number(new URL(url).port), failed, isReady: () => true, close: async () => {} };
   }
-  const supervisor = new Supervisor(options);
+  const supervisor = new Supervisor({ ...options, dataDir });
   await supervisor.start();
   return supervisor;
 }
@@ -58,10 +78,11 @@ class Supervisor implements EmbeddedEngine {
   port: number;
   readonly failed: Promise<never>;
   readonly #options: EmbeddedEngineOptions;
-  readonly #identity = randomUUID();
   #fail: (error: unknown) => void = () => {};
-  #child: ChildProcess | null = null;
+  #child: ChildProcess | undefined;
+  #isReady = false;
   #isClosing = false;
+  #pauseMs = FIRST_PAUSE_MS;
 
   constructor(options: EmbeddedEngineOptions) {
     this.#options = options;
@@ -74,43 +95,30 @@ class Supervisor implements EmbeddedEngine {
   }
 
   get url(): string {
-    return `http://${this.#options.host}:${this.port}`;
+    const { host } = this.#options;
+    return `http://${isIPv6(host) ? `[${host}]` : host}:${this.port}`;
   }
 
   get pid(): number {
     return this.#child?.pid ?? 0;
   }
 
+  isReady(): boolean {
+    return this.#isReady;
+  }
+
   async start(): Promise<void> {
-    const { dataDir, host, database, logger, parallelReads = 4 } = this.#options;
-    const settings: ChildSettings = {
-      dataDir,
-      host,
-      port: this.port,
-      database,
-      parallelReads,
-      identity: this.#identity,
-    };
-    const child = fork(mainPath(), [], {
-      env: { ...process.env, UV_THREADPOOL_SIZE: String(THREADS), [SETTINGS_VARIABLE]: JSON.stringify(settings) },
-      execArgv: [],
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    });
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => logger.warn({ engine: text.trim() }, 'engine says'));
-    }
+    const { logger } = this.#options;
+    const child = spawnChild({ ...childSettings(this.#options), port: this.port }, logger);
     this.#child = child;
-    try {
-      this.port = await listening(child);
-    } catch (error) {
-      child.kill('SIGKILL');
-      throw error;
-    }
-    const claim: Claim = { pid: child.pid ?? 0, url: this.url, identity: this.#identity };
-    writeFileSync(join(dataDir, CLAIM_FILE), JSON.stringify(claim));
+    this.port = await listening(child);
+    this.#isReady = true;
+    const readyAt = performance.now();
     child.once('exit', (code, signal) => {
+      this.#isReady = false;
       if (this.#isClosing) return;
       logger.error({ code, signal }, 'the embedded engine ended; it is started again');
+      if (performance.now() - readyAt > HEALTHY_MS) this.#pauseMs = FIRST_PAUSE_MS;
       void this.#restart();
     });
     logger.info({ url: this.url, pid: child.pid }, 'the embedded engine is up');
@@ -119,34 +127,65 @@ class Supervisor implements EmbeddedEngine {
   async close(): Promise<void> {
     this.#isClosing = true;
     const child = this.#child;
-    if (child !== null && child.exitCode === null && child.signalCode === null) {
-      const ended = new Promise(resolve => child.once('exit', resolve));
-      child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
-      await ended;
-      clearTimeout(timer);
-    }
-    rmSync(join(this.#options.dataDir, CLAIM_FILE), { force: true });
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise(resolve => child.once('exit', resolve));
+    if (child.connected) child.send(STOP);
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    await ended;
+    clearTimeout(timer);
   }
 
   async #restart(): Promise<void> {
-    let pauseMs = FIRST_PAUSE_MS;
-    for (let attempt = 1; !this.#isClosing; attempt++) {
-      await sleep(pauseMs);
+    for (let attempt = 1; ; attempt++) {
+      await sleep(this.#pauseMs);
       if (this.#isClosing) return;
+      this.#pauseMs = Math.min(LONGEST_PAUSE_MS, this.#pauseMs * 2);
       try {
         await this.start();
         return;
       } catch (error) {
+        if (this.#isClosing) return;
         this.#options.logger.error({ err: error, attempt }, 'the embedded engine could not be started again');
         if (attempt >= MAX_FAILED_STARTS) {
           this.#fail(error);
           return;
         }
-        pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
       }
     }
   }
+}
+
+function childSettings({ dataDir, host, port, database, ...options }: EmbeddedEngineOptions): ChildSettings {
+  const availableBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  return {
+    dataDir,
+    host,
+    port,
+    database,
+    identity: randomUUID(),
+    readSessions: options.readSessions ?? 4,
+    threads: options.threads ?? availableParallelism(),
+    maxMemoryBytes: Math.floor(options.maxMemoryBytes ?? availableBytes / 2),
+  };
+}
+
+function spawnChild(settings: ChildSettings, logger: Logger): ChildProcess {
+  // Under `node --watch` the child would report its modules over the channel that is ours.
+  const { WATCH_REPORT_DEPENDENCIES: _, ...env } = process.env;
+  // Queries occupy threads of libuv's pool. The directory among the words tells whose child it is (claim.ts).
+  const child = fork(mainPath(), [settings.dataDir], {
+    env: {
+      ...env,
+      UV_THREADPOOL_SIZE: String(settings.readSessions + OTHER_THREADS),
+      [SETTINGS_VARIABLE]: JSON.stringify(settings),
+    },
+    execArgv: [],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream !== null) createInterface({ input: stream }).on('line', line => logger.warn({ line }, 'engine output'));
+  }
+  return child;
 }
 
 /** The built child, also where this file is run from its source. */
@@ -158,71 +197,29 @@ function mainPath(): string {
   throw new StoreError('STORE_ENGINE', `the built engine is missing at ${built}: run \`npm run build\``);
 }
 
-async function listening(child: ChildProcess): Promise<number> {
+/** The port it took. Whatever goes wrong, the child has ended or is killed. */
+function listening(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
-    const fail = (message: string) => reject(new StoreError('STORE_ENGINE', message));
+    const fail = (message: string) => {
+      clearTimeout(timer);
+      child.off('exit', ended);
+      child.kill('SIGKILL');
+      reject(new StoreError('STORE_ENGINE', message));
+    };
     const timer = setTimeout(() => fail(`the engine did not start within ${START_TIMEOUT_MS} ms`), START_TIMEOUT_MS);
     const ended = (code: number | null, signal: string | null) => {
-      clearTimeout(timer);
       fail(`the engine's process ended while it started (${signal ?? `exit code ${code}`})`);
     };
     child.once('exit', ended);
+    child.once('error', error => fail(error.message));
     child.once('message', (message: ChildMessage) => {
+      if ('error' in message) {
+        fail(message.error);
+        return;
+      }
       clearTimeout(timer);
       child.off('exit', ended);
-      if ('port' in message) resolve(message.port);
-      else fail(message.error);
+      resolve(message.port);
     });
   });
-}
-
-/**
- * The engine that another process of ours runs on this directory. A child whose parent was killed is about to end: it is
- * waited for, since the engine's files can be opened by one process only.
- */
-async function findOther({ dataDir }: EmbeddedEngineOptions): Promise<Claim | undefined> {
-  const path = join(dataDir, CLAIM_FILE);
-  for (const deadline = performance.now() + STALE_CHILD_MS; existsSync(path); await sleep(100)) {
-    const claim = readClaim(path);
-    if (claim === undefined || !isEngine(claim.pid)) break;
-    if (await answers(claim)) return claim;
-    if (performance.now() < deadline) continue;
-    process.kill(claim.pid, 'SIGKILL');
-    break;
-  }
-  rmSync(path, { force: true });
-  return undefined;
-}
-
-function readClaim(path: string): Claim | undefined {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Claim;
-  } catch {
-    // Half written by a process that was killed.
-    return undefined;
-  }
-}
-
-/** Whether the process is a child of ours, and not one that was given its number later. */
-function isEngine(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('store/engine/main.js');
-  } catch {
-    try {
-      // Without /proc it is enough that it lives; it answers with its identity or not.
-      process.kill(pid, 0);
-      return !existsSync('/proc/self');
-    } catch {
-      return false;
-    }
-  }
-}
-
-async function answers({ url, identity }: Claim): Promise<boolean> {
-  try {
-    const response = await fetch(`${url}/ping`, { signal: AbortSignal.timeout(1_000) });
-    return response.headers.get('x-throughline-engine') === identity;
-  } catch {
-    return false;
-  }
 }

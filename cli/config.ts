@@ -2,7 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { type Config, configOf, conflictsOf, describeSettings, Settings } from '../schemas/index.js';
+import {
+  type Config,
+  configOf,
+  conflictsOf,
+  describeSettings,
+  listFromText,
+  Settings,
+  SHORT_KEYS,
+  variableOf,
+} from '../schemas/index.js';
+import { suggestion } from './suggestion.js';
 
 /** Says for each wrong setting its key, its value and what would be valid. */
 export class ConfigError extends Error {
@@ -28,16 +38,25 @@ const PREFIX = 'THROUGHLINE_';
 
 export function loadConfig({ file, env, flags = {} }: ConfigSources): Config {
   const raw = file === undefined ? {} : readFile(file);
-  const problems = applyEnvironment(raw, env);
+  for (const [short, key] of SHORT_KEYS) {
+    if (typeof raw[short] !== 'object' || Array.isArray(raw[short])) rename(raw, short, key);
+  }
+  const { problems, variables } = applyEnvironment(raw, env);
   for (const [key, value] of Object.entries(flags)) put(raw, key.split('.'), value);
   const parsed = Settings.safeParse(raw);
-  if (!parsed.success) problems.push(...parsed.error.issues.flatMap(issue => explain(issue, raw)));
-  else problems.push(...conflictsOf(parsed.data).map(({ key, message }) => `${key} ${message}`));
+  if (!parsed.success) {
+    problems.push(...parsed.error.issues.flatMap(issue => explain(issue, raw, variables)));
+    problems.push(...conflictsOfTheRest(raw, parsed.error.issues));
+  } else {
+    problems.push(...conflictsOf(parsed.data).map(({ keys, message }) => `${keys[0]} ${message}`));
+  }
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems);
   return freeze(configOf(parsed.data));
 }
 
 type Tree = { [key: string]: unknown };
+
+const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function readFile(file: string): Tree {
   let source: string;
@@ -49,40 +68,62 @@ function readFile(file: string): Tree {
   const document = parseDocument(source);
   if (document.errors.length > 0) throw new ConfigError(document.errors.map(error => `${file}: ${error.message}`));
   const value: unknown = document.toJS() ?? {};
-  if (typeof value !== 'object' || Array.isArray(value) || value === null) {
-    throw new ConfigError([`${file}: give settings as "key: value" lines`]);
-  }
-  return value as Tree;
+  if (!isTree(value)) throw new ConfigError([`${file}: give settings as "key: value" lines`]);
+  return withoutEmptySections(value, []);
 }
 
-/** Puts every THROUGHLINE_ variable in its place; returns what is wrong with the others. */
-function applyEnvironment(raw: Tree, env: ConfigSources['env']): string[] {
-  const settings = describeSettings();
-  const byVariable = new Map(settings.map(({ variable, key }) => [variable, key]));
+/** A section whose lines are all commented out reads as null; it says nothing. A setting without a value stays wrong. */
+function withoutEmptySections(tree: Tree, path: readonly string[]): Tree {
+  const kept: Tree = {};
+  for (const [key, value] of Object.entries(tree)) {
+    const full = [...path, key];
+    if (isTree(value)) kept[key] = withoutEmptySections(value, full);
+    else if (value !== null || !isSection(full.join('.'))) kept[key] = value;
+  }
+  return kept;
+}
+
+const isSection = (key: string) => describeSettings().some(setting => setting.key.startsWith(`${key}.`));
+
+function rename(raw: Tree, short: string, key: string): void {
+  const value = raw[short];
+  if (value === undefined) return;
+  delete raw[short];
+  put(raw, key.split('.'), value);
+}
+
+/** Puts every THROUGHLINE_ variable in its place; answers what is wrong with the others, and which key has its value from which. */
+function applyEnvironment(
+  raw: Tree,
+  env: ConfigSources['env'],
+): { problems: string[]; variables: ReadonlyMap<string, string> } {
+  const byVariable = new Map(describeSettings().map(({ variable, key }) => [variable, key]));
+  for (const [short, key] of SHORT_KEYS) byVariable.set(variableOf([short]), key);
   const problems: string[] = [];
+  const variables = new Map<string, string>();
   for (const [name, value] of Object.entries(env)) {
     // Variables of the benchmarks are not settings.
     if (!name.startsWith(PREFIX) || name.startsWith(`${PREFIX}BENCH_`) || value === undefined) continue;
     const key = byVariable.get(name);
-    if (key !== undefined) put(raw, key.split('.'), value);
-    else problems.push(`${name} is not a setting${suggestion(name, [...byVariable.keys()])}`);
+    if (key === undefined) problems.push(`${name} is not a setting${suggestion(name, [...byVariable.keys()])}`);
+    else if (put(raw, key.split('.'), value)) variables.set(key, name);
   }
-  return problems;
+  return { problems, variables };
 }
 
-function put(tree: Tree, keys: readonly string[], value: string): void {
+/** False where the file has something else than a section on the way: that is reported as it stands there. */
+function put(tree: Tree, keys: readonly string[], value: unknown): boolean {
   const [key, ...rest] = keys;
   if (rest.length === 0) {
     tree[key] = value;
-    return;
+    return true;
   }
-  const child = tree[key];
-  const section: Tree = typeof child === 'object' && child !== null ? (child as Tree) : {};
-  tree[key] = section;
-  put(section, rest, value);
+  tree[key] ??= {};
+  const section = tree[key];
+  return isTree(section) && put(section, rest, value);
 }
 
-function explain(issue: z.core.$ZodIssue, raw: Tree): string[] {
+function explain(issue: z.core.$ZodIssue, raw: Tree, variables: ReadonlyMap<string, string>): string[] {
   const path = issue.path.map(String);
   const at = path.join('.');
   if (issue.code === 'unrecognized_keys') {
@@ -91,8 +132,47 @@ function explain(issue: z.core.$ZodIssue, raw: Tree): string[] {
       return `${full} is not a setting${suggestion(full, knownKeys())}`;
     });
   }
-  const value = path.reduce<unknown>((tree, key) => (tree as Tree | undefined)?.[key], raw);
-  return [`${at}${value === undefined ? ' is missing' : ` is ${JSON.stringify(value)}`}: ${issue.message}`];
+  const source = [...variables].find(([key]) => at === key || at.startsWith(`${key}.`));
+  const from = source === undefined ? '' : ` (${source[1]})`;
+  return [`${at}${from}${whatItIs(valueAt(raw, path), at)}: ${issue.message}`];
+}
+
+/** Tokens and passwords must not end up in a log. */
+const SECRET = /^ingest\.auth\.tokens|password$/;
+
+function whatItIs(value: unknown, at: string): string {
+  if (value === undefined) return ' is missing';
+  return SECRET.test(at) ? ' cannot be used (its value is not shown)' : ` is ${JSON.stringify(value)}`;
+}
+
+function valueAt(raw: Tree, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, key) => {
+    // In a variable a list is text.
+    const inner = typeof value === 'string' ? listFromText(value) : value;
+    return typeof inner === 'object' && inner !== null ? (inner as Tree)[key] : undefined;
+  }, raw);
+}
+
+/** Combinations of the settings that are valid by themselves, so that one run shows everything there is to mend. */
+function conflictsOfTheRest(raw: Tree, issues: readonly z.core.$ZodIssue[]): string[] {
+  const rest = structuredClone(raw);
+  const wrong = issues.flatMap(({ path, ...issue }) =>
+    issue.code === 'unrecognized_keys' ? issue.keys.map(key => [...path.map(String), key]) : [path.map(String)],
+  );
+  for (const path of wrong) remove(rest, path);
+  const parsed = Settings.safeParse(rest);
+  if (!parsed.success) return [];
+  const isKnown = (key: string) => !wrong.some(path => key.startsWith(path.join('.')));
+  return conflictsOf(parsed.data)
+    .filter(({ keys }) => keys.every(isKnown))
+    .map(({ keys, message }) => `${keys[0]} ${message}`);
+}
+
+/** Takes out the setting that a path leads to or into. */
+function remove(tree: Tree, [key, ...rest]: readonly string[]): void {
+  const inner = tree[key];
+  if (rest.length > 0 && isTree(inner)) remove(inner, rest);
+  else delete tree[key];
 }
 
 function knownKeys(): string[] {
@@ -102,32 +182,6 @@ function knownKeys(): string[] {
     for (let length = 1; length <= parts.length; length++) keys.add(parts.slice(0, length).join('.'));
   }
   return [...keys];
-}
-
-function suggestion(name: string, known: readonly string[]): string {
-  let nearest = '';
-  let least = Math.max(3, name.length / 3);
-  for (const candidate of known) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
-    if (distance >= least) continue;
-    least = distance;
-    nearest = candidate;
-  }
-  return nearest === '' ? '; throughline.example.yaml lists them all' : `; did you mean ${nearest}?`;
-}
-
-/** Levenshtein's. */
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const current = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = previous[j - 1] + Number(a[i - 1] !== b[j - 1]);
-      current.push(Math.min(previous[j] + 1, current[j - 1] + 1, substituted));
-    }
-    previous = current;
-  }
-  return previous[b.length];
 }
 
 function freeze<T>(value: T): T {

@@ -27,6 +27,8 @@ function scalar<Value>(valid: string, parse: (text: string) => Value | undefined
   });
 }
 
+export const DAY_MS = 86_400_000;
+
 /** Milliseconds. */
 export const duration = (least = 1) =>
   scalar(`a duration such as 250ms, 10s, 5m or 24h${least > 0 ? '' : ' (0s for none)'}`, text => {
@@ -34,6 +36,13 @@ export const duration = (least = 1) =>
     if (ns === undefined) return undefined;
     const ms = Number(ns / NS_PER_MS);
     return ms >= least ? ms : undefined;
+  });
+
+/** Milliseconds, of whole days: retention drops whole days. */
+export const days = () =>
+  scalar('whole days such as 14d', text => {
+    const ms = Number((parseDuration(text) ?? 0n) / NS_PER_MS);
+    return ms > 0 && ms % DAY_MS === 0 ? ms : undefined;
   });
 
 /** Bytes. */
@@ -58,20 +67,24 @@ export const port = () => integer(0, 65_535);
 export const text = (valid: string, pattern: RegExp) =>
   scalar(valid, value => (pattern.test(value) ? value : undefined));
 
+/** Text taken as it is. YAML reads 0123 as a number, so a number here is not what was meant. */
+export const words = () => z.string({ error: 'give text, in quotes if it looks like a number' }).min(1, 'give text');
+
 export const choice = <const Name extends string>(...names: readonly Name[]) =>
   scalar(`one of ${names.join(', ')}`, value => names.find(name => name === value));
 
 /** A list, or in an environment variable JSON or names separated by commas. */
 export const listOf = <Item extends z.ZodType>(item: Item, valid: string) =>
   z.preprocess(
-    value => (typeof value === 'string' ? fromText(value) : value),
+    value => (typeof value === 'string' ? listFromText(value) : value),
     z.array(item, { error: `give a list of ${valid}` }),
   );
 
-function fromText(value: string): unknown {
+/** What is neither JSON nor a list of names stays as it is, for the schema to refuse. */
+export function listFromText(value: string): unknown {
   const trimmed = value.trim();
   if (trimmed === '') return [];
-  if (!trimmed.startsWith('[')) return trimmed.split(',').map(part => part.trim());
+  if (!/^[[{]/.test(trimmed)) return trimmed.split(',').map(part => part.trim());
   try {
     return JSON.parse(trimmed);
   } catch {

@@ -3,10 +3,8 @@
  * each: `ingest.http.port` is THROUGHLINE_INGEST_HTTP_PORT. No I/O here; `cli/config.ts` reads file and environment.
  */
 import { z } from 'zod';
-import { choice, duration, integer, listOf, port, size, text } from './config-values.js';
+import { choice, DAY_MS, days, duration, integer, listOf, port, size, text, words } from './config-values.js';
 import { DEFAULT_LOCATION_ORDER, DEFAULT_TIER_RULES } from './rules.js';
-
-const DAY_MS = 86_400_000;
 
 const host = () => text('a host name or an IP address', /^[\w.:-]+$/);
 const path = () => text('a path', /./);
@@ -19,7 +17,7 @@ const TlsSettings = z.strictObject({
 
 const Token = z
   .strictObject({
-    token: z.string().min(1).optional(),
+    token: words().optional(),
     sha256: z
       .string()
       .regex(/^[0-9a-f]{64}$/i, 'give the SHA-256 of the token, 64 hexadecimal digits')
@@ -57,16 +55,12 @@ export const Settings = z.strictObject({
       corsOrigins: listOf(z.string(), 'origins').default([]).describe('Browser origins that may export; * for all'),
     }),
     grpc: section({ port: port().default(4317).describe('OTLP/gRPC'), tls: TlsSettings.optional() }),
-    maxRequestBytes: size(1024)
-      .default(64 * 2 ** 20)
-      .describe('Largest request, before and after inflation'),
-    maxInFlightBytes: size(1024)
-      .default(256 * 2 ** 20)
-      .describe('Bodies of all requests together; beyond it 429'),
+    maxRequestBytes: size(1024).prefault('64MiB').describe('Largest request, before and after inflation'),
+    maxInFlightBytes: size(1024).prefault('256MiB').describe('Bodies of all requests together; beyond it 429'),
     maxConnections: integer(1, 1_000_000).default(4_096).describe('Connections of each receiver'),
-    headersTimeout: duration().default(10_000).describe('Longest time for the headers of a request'),
-    bodyTimeout: duration().default(30_000).describe('Longest time for its body'),
-    publishTimeout: duration().default(10_000).describe('Longest wait for the log; then 503'),
+    headersTimeout: duration().prefault('10s').describe('Longest time for the headers of a request'),
+    bodyTimeout: duration().prefault('30s').describe('Longest time for its body'),
+    publishTimeout: duration().prefault('10s').describe('Longest wait for the log; then 503'),
     maxConcurrentStreams: integer(1, 10_000).default(128).describe('gRPC calls at once per connection'),
     auth: section({
       tokens: listOf(Token, '{token or sha256, tenant, tier}')
@@ -79,7 +73,7 @@ export const Settings = z.strictObject({
     partitions: integer(1, 1_024).default(4).describe('Partitions of the log'),
     embedded: section({
       maxBytes: size(2 ** 20)
-        .default(8 * 2 ** 30)
+        .prefault('8GiB')
         .describe('Largest log; when full, receivers answer 503'),
     }),
     kafka: section({
@@ -90,20 +84,18 @@ export const Settings = z.strictObject({
     }),
   }),
   stitcher: section({
-    completeAfter: duration().default(2_000).describe('A whole trace closes when it has been quiet for so long'),
-    idle: duration().default(10_000).describe('Any trace closes when it has been quiet for so long'),
-    maxOpen: duration().default(300_000).describe('Any trace closes when it has been open for so long'),
-    lateness: duration(0).default(DAY_MS).describe('Spans that come later are stored, not part of their trace'),
-    auditEvery: duration().default(2_000).describe('Least pause between two audits'),
+    completeAfter: duration().prefault('2s').describe('A whole trace closes when it has been quiet for so long'),
+    idle: duration().prefault('10s').describe('Any trace closes when it has been quiet for so long'),
+    maxOpen: duration().prefault('5m').describe('Any trace closes when it has been open for so long'),
+    lateness: duration(0).prefault('24h').describe('Spans that come later are stored, not part of their trace'),
+    auditEvery: duration().prefault('2s').describe('Least pause between two audits'),
     maxMemory: size(2 ** 20)
-      .default(512 * 2 ** 20)
+      .prefault('512MiB')
       .describe('Memory of open traces; beyond it they close early'),
-    maxClockSkew: duration(0).default(3_600_000).describe('Largest difference of clocks that is believed; 0s for none'),
+    maxClockSkew: duration(0).prefault('1h').describe('Largest difference of clocks that is believed; 0s for none'),
     maxSpansPerTrace: integer(1, 500_000).default(100_000).describe('Spans assembled of one trace; all are stored'),
-    flushEvery: duration().default(500).describe('Longest time spans wait to be stored'),
-    batchMaxBytes: size(1024)
-      .default(16 * 2 ** 20)
-      .describe('Largest batch of the log stored at once'),
+    flushEvery: duration().prefault('500ms').describe('Longest time spans wait to be stored'),
+    batchMaxBytes: size(1024).prefault('16MiB').describe('Largest batch of the log stored at once'),
   }),
   store: section({
     clickhouse: section({
@@ -113,8 +105,8 @@ export const Settings = z.strictObject({
       database: text('a name of letters, digits and _', /^[A-Za-z_]\w*$/)
         .default('throughline')
         .describe('Database'),
-      username: z.string().optional().describe('User of the server'),
-      password: z.string().optional().describe('Password of the server'),
+      username: words().optional().describe('User of the server'),
+      password: words().optional().describe('Password of the server'),
       cluster: text('the name of a cluster', /^\w+$/)
         .optional()
         .describe('Cluster of the server, for replicated tables'),
@@ -124,25 +116,19 @@ export const Settings = z.strictObject({
       port: port().default(8123).describe('Its ClickHouse HTTP interface'),
     }),
     retention: section({
-      spans: duration(DAY_MS)
-        .default(14 * DAY_MS)
-        .describe('How long spans are kept, from receipt; whole days'),
-      traces: duration(DAY_MS)
-        .default(90 * DAY_MS)
-        .describe('How long traces are kept'),
-      rollups: duration(DAY_MS)
-        .default(400 * DAY_MS)
-        .describe('How long rollups are kept'),
+      spans: days().prefault('14d').describe('How long spans are kept, from receipt; whole days'),
+      traces: days().prefault('90d').describe('How long traces are kept'),
+      rollups: days().prefault('400d').describe('How long rollups are kept'),
     }),
   }),
   analytics: section({
     host: host().default('127.0.0.1').describe('Address of the API'),
     port: port().default(4320).describe('Its port'),
-    rollupEvery: duration().default(1_000).describe('Least pause between two passes of the rollup job'),
+    rollupEvery: duration().prefault('1s').describe('Least pause between two passes of the rollup job'),
     sql: section({
       maxSeconds: integer(1, 3_600).default(10).describe('Longest query of /api/v1/sql'),
       maxMemory: size(2 ** 20)
-        .default(2 ** 30)
+        .prefault('1GiB')
         .describe('Its memory'),
       maxRows: integer(1, 10_000_000).default(100_000).describe('Rows of its answer'),
     }),
@@ -154,40 +140,57 @@ export const Settings = z.strictObject({
     order: listOf(choice('geo', 'geoip', 'cloud.region'), 'geo, geoip, cloud.region')
       .default([...DEFAULT_LOCATION_ORDER])
       .describe('Where the location of a trace comes from, most trusted first'),
+    geoipFile: path().optional().describe('MaxMind database for geoip; not available in this version'),
   }),
 });
 export type Settings = z.output<typeof Settings>;
 
+/** A setting under a shorter name: `location: [geo]` says `location.order`. */
+export const SHORT_KEYS: ReadonlyMap<string, string> = new Map([['location', 'location.order']]);
+
 /** A combination of settings that cannot be. */
 export interface Conflict {
-  readonly key: string;
+  /** The setting to change, then those it does not go with. */
+  readonly keys: readonly [string, ...string[]];
   readonly message: string;
 }
 
 /** What single values cannot show. */
 export function conflictsOf(settings: Settings): Conflict[] {
-  const { ingest, bus, stitcher, store, analytics } = settings;
+  const { ingest, bus, stitcher, store, location } = settings;
   const conflicts: Conflict[] = [];
-  const require = (holds: boolean, key: string, message: string) => {
-    if (!holds) conflicts.push({ key, message });
+  const require = (holds: boolean, keys: Conflict['keys'], message: string) => {
+    if (!holds) conflicts.push({ keys, message });
   };
-  require(bus.kind !== 'kafka', 'bus.kind', 'kafka is not available in this version; use embedded');
-  require(ingest.maxRequestBytes <=
-    ingest.maxInFlightBytes, 'ingest.maxRequestBytes', 'must not exceed ingest.maxInFlightBytes');
-  require(stitcher.completeAfter <= stitcher.idle, 'stitcher.completeAfter', 'must not exceed stitcher.idle');
-  require(stitcher.idle <= stitcher.maxOpen, 'stitcher.idle', 'must not exceed stitcher.maxOpen');
-  require(store.clickhouse.cluster === undefined, 'store.clickhouse.cluster', 'is not available in this version');
-  const ports = new Map<number, string>();
+  const notAbove = (value: number, key: string, limit: number, limitKey: string) =>
+    require(value <= limit, [key, limitKey], `must not exceed ${limitKey}`);
+  require(bus.kind !== 'kafka', ['bus.kind'], 'kafka is not available in this version; use embedded');
+  notAbove(ingest.maxRequestBytes, 'ingest.maxRequestBytes', ingest.maxInFlightBytes, 'ingest.maxInFlightBytes');
+  notAbove(stitcher.completeAfter, 'stitcher.completeAfter', stitcher.idle, 'stitcher.idle');
+  notAbove(stitcher.idle, 'stitcher.idle', stitcher.maxOpen, 'stitcher.maxOpen');
+  require(store.clickhouse.cluster === undefined, [
+    'store.clickhouse.cluster',
+  ], 'is not available in this version: leave it out');
+  require(location.geoipFile === undefined, ['location.geoipFile'], 'is not available in this version: leave it out');
+  return [...conflicts, ...sharedPorts(settings)];
+}
+
+function sharedPorts({ ingest, store, analytics }: Settings): Conflict[] {
+  const conflicts: Conflict[] = [];
+  const owners = new Map<number, string>();
   const listeners: [string, number][] = [
     ['ingest.http.port', ingest.http.port],
     ['ingest.grpc.port', ingest.grpc.port],
     ['analytics.port', analytics.port],
-    ...(store.clickhouse.url === undefined ? [['store.embedded.port', store.embedded.port] as [string, number]] : []),
   ];
-  for (const [key, value] of listeners) {
-    const other = ports.get(value);
-    require(value === 0 || other === undefined, key, `is ${value}, as ${other} is: give another port`);
-    ports.set(value, key);
+  if (store.clickhouse.url === undefined) listeners.push(['store.embedded.port', store.embedded.port]);
+  for (const [key, port] of listeners) {
+    const owner = owners.get(port);
+    // 0 takes any free one.
+    if (port !== 0 && owner !== undefined) {
+      conflicts.push({ keys: [key, owner], message: `is ${port}, as ${owner} is: give another port` });
+    }
+    owners.set(port, key);
   }
   return conflicts;
 }
@@ -197,7 +200,7 @@ export function configOf(settings: Settings) {
   const { ingest, stitcher, store, analytics } = settings;
   const { headersTimeout, bodyTimeout, publishTimeout, ...receivers } = ingest;
   const { spans, traces, rollups } = store.retention;
-  const days = (ms: number) => Math.max(1, Math.round(ms / DAY_MS));
+  const inDays = (ms: number) => ms / DAY_MS;
   return {
     ...settings,
     ingest: {
@@ -218,7 +221,10 @@ export function configOf(settings: Settings) {
       flushEveryMs: stitcher.flushEvery,
       batchMaxBytes: stitcher.batchMaxBytes,
     },
-    store: { ...store, retention: { spansDays: days(spans), tracesDays: days(traces), rollupsDays: days(rollups) } },
+    store: {
+      ...store,
+      retention: { spansDays: inDays(spans), tracesDays: inDays(traces), rollupsDays: inDays(rollups) },
+    },
     analytics: {
       host: analytics.host,
       port: analytics.port,
@@ -238,6 +244,8 @@ export interface SettingDescription {
   /** `ingest.http.port` */
   readonly key: string;
   readonly variable: string;
+  /** As people write it; '' where there is none. */
+  readonly defaultText: string;
   readonly description: string;
 }
 
@@ -250,7 +258,7 @@ export function describeSettings(): readonly SettingDescription[] {
       for (const [key, inner] of Object.entries(object.shape)) visit(inner as z.ZodType, [...keys, key]);
       return;
     }
-    found.push({ key: keys.join('.'), variable: variableOf(keys), description: descriptionOf(schema) });
+    found.push({ key: keys.join('.'), variable: variableOf(keys), ...documentationOf(schema) });
   };
   visit(Settings, []);
   return found;
@@ -268,9 +276,16 @@ function objectIn(schema: z.ZodType): z.ZodObject | undefined {
   return undefined;
 }
 
-function descriptionOf(schema: z.ZodType): string {
-  if (schema.description !== undefined) return schema.description;
-  return schema instanceof z.ZodOptional || schema instanceof z.ZodDefault
-    ? descriptionOf(schema.unwrap() as z.ZodType)
-    : '';
+/** Description and default, through whatever wraps the schema of the value. */
+function documentationOf(schema: z.ZodType): Pick<SettingDescription, 'defaultText' | 'description'> {
+  const isWrapper =
+    schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault;
+  const inner = isWrapper ? documentationOf(schema.unwrap() as z.ZodType) : { defaultText: '', description: '' };
+  const hasDefault = schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault;
+  return {
+    defaultText: hasDefault ? asWritten(schema.def.defaultValue) : inner.defaultText,
+    description: schema.description ?? inner.description,
+  };
 }
+
+const asWritten = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));

@@ -2,4 +2,5 @@
 export * from './api.js';
 export * from './clickhouse.js';
 export * from './config.js';
+export { listFromText } from './config-values.js';
 export * from './rules.js';

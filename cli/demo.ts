@@ -1,116 +1,71 @@
 /** `throughline demo`: the bank for a while, then the question this program exists for. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startBank } from '../demo/index.js';
+import { type Bank, startBank } from '../demo/index.js';
 import type { Config, LatencyAnswer, TraceAnswer, TracesAnswer } from '../schemas/index.js';
-import { createLogger } from './logger.js';
-import { type RunningRoles, startRoles } from './roles.js';
+import { type DemoEndpoints, type DemoTarget, findOrStart } from './demo-target.js';
+import { ProgressLine } from './progress-line.js';
 
-export interface DemoOptions {
+export interface DemoOptions extends DemoEndpoints {
   readonly seconds: number;
   /** Transactions a second. */
   readonly rate: number;
-}
-
-interface Target {
-  readonly otlpHttp: string;
-  readonly otlpGrpc: string;
-  readonly api: string;
-  close(): Promise<void>;
+  readonly token?: string;
 }
 
 const CITY = 'New York';
 const SETTLE_TIMEOUT_MS = 60_000;
+const PROGRESS_EVERY_MS = 1_000;
 
-export async function runDemoCommand(config: Config, options: DemoOptions): Promise<void> {
-  const target = await findOrStart(config);
+/** Rejects where spans were lost on the way, or `signal` ends it early; what it started is stopped either way. */
+export async function runDemoCommand(config: Config, options: DemoOptions, signal: AbortSignal): Promise<void> {
+  const { endpoint, grpcEndpoint, api } = options;
+  const given = { ...(endpoint && { endpoint }), ...(grpcEndpoint && { grpcEndpoint }), ...(api && { api }) };
+  const target = await findOrStart(config, given);
   try {
     const from = new Date(Date.now() - 1_000).toISOString();
-    await runBank(target, options);
-    process.stderr.write('waiting until every span is in its trace\n');
+    await runBank(target, options, signal);
     const to = new Date(Date.now() + 1_000).toISOString();
-    await printAnswer(target.api, from, to);
+    await printAnswer(target, from, to, signal);
   } finally {
     await target.close();
   }
 }
 
-/** The Throughline that runs as configured; where none does, one of our own on free ports, gone afterwards. */
-async function findOrStart(config: Config): Promise<Target> {
-  const { ingest, analytics } = config;
-  const api = `http://${analytics.host}:${analytics.port}`;
-  if (await isReady(api)) {
-    return {
-      api,
-      otlpHttp: `http://${ingest.host}:${ingest.http.port}`,
-      otlpGrpc: `http://${ingest.host}:${ingest.grpc.port}`,
-      async close() {},
-    };
-  }
-  process.stderr.write(`nothing answers at ${api}: starting a Throughline for the time of the demo\n`);
-  const dataDir = await mkdtemp(join(tmpdir(), 'throughline-demo-'));
-  const running = await startRoles(
-    onFreePorts(config, dataDir),
-    new Set(['ingest', 'stitch', 'analytics']),
-    createLogger('warn'),
-  );
-  return ownTarget(running, dataDir);
-}
-
-function onFreePorts(config: Config, dataDir: string): Config {
-  const { ingest, analytics, store } = config;
-  return {
-    ...config,
-    dataDir,
-    ingest: { ...ingest, http: { ...ingest.http, port: 0 }, grpc: { ...ingest.grpc, port: 0 } },
-    analytics: { ...analytics, port: 0 },
-    store: { ...store, embedded: { ...store.embedded, port: 0 } },
-  };
-}
-
-function ownTarget(running: RunningRoles, dataDir: string): Target {
-  const { otlpHttp = '', otlpGrpc = '', api = '' } = running.addresses;
-  return {
-    otlpHttp,
-    otlpGrpc,
-    api,
-    async close() {
-      await running.close();
-      await rm(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-    },
-  };
-}
-
-async function isReady(api: string): Promise<boolean> {
+async function runBank(target: DemoTarget, options: DemoOptions, signal: AbortSignal): Promise<void> {
+  const { otlpHttp, otlpGrpc } = target;
+  const bank = await startBank({ otlpHttp, otlpGrpc, token: options.token, random: Math.random });
   try {
-    return (await fetch(`${api}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok;
-  } catch {
-    return false;
+    await serveUsers(bank, options, signal);
+  } finally {
+    await bank.close();
   }
+  const { delivered, lost, reason } = bank.deliveries;
+  process.stderr.write(`${delivered} spans sent\n`);
+  if (lost > 0) throw new Error(`${lost} spans were not accepted: ${reason}`);
 }
 
-async function runBank(target: Target, { seconds, rate }: DemoOptions): Promise<void> {
-  const bank = await startBank({ ...target, random: Math.random });
+/** So many a second, however long each takes. */
+async function serveUsers(bank: Bank, { seconds, rate }: DemoOptions, signal: AbortSignal): Promise<void> {
   const underWay = new Set<Promise<void>>();
   const total = seconds * rate;
   const startedMs = performance.now();
-  let failed = 0;
+  const progress = new ProgressLine(PROGRESS_EVERY_MS);
+  let unanswered = 0;
   for (let sent = 0; sent < total; sent++) {
     const transaction: Promise<void> = bank
       .transact()
       .catch(() => {
-        failed++;
+        unanswered++;
       })
       .finally(() => underWay.delete(transaction));
     underWay.add(transaction);
-    if (sent % rate === 0) process.stderr.write(`${sent} of ${total} transactions, ${underWay.size} under way\n`);
-    await sleep(Math.max(0, startedMs + ((sent + 1) * 1_000) / rate - performance.now()));
+    progress.show(() => `${sent + 1} of ${total} transactions, ${underWay.size} under way`);
+    await sleep(Math.max(0, startedMs + ((sent + 1) * 1_000) / rate - performance.now()), undefined, { signal });
   }
   await Promise.all(underWay);
-  process.stderr.write(`${total} of ${total} transactions, ${failed} without an answer\n`);
-  await bank.close();
+  progress.end(
+    `${total} of ${total} transactions, ${unanswered} without an answer; the edge sends its spans some seconds late`,
+  );
 }
 
 async function get<Answer>(api: string, path: string, parameters: Readonly<Record<string, string>>): Promise<Answer> {
@@ -121,32 +76,54 @@ async function get<Answer>(api: string, path: string, parameters: Readonly<Recor
   return (await response.json()) as Answer;
 }
 
-async function printAnswer(api: string, from: string, to: string): Promise<void> {
-  const question = { location: CITY, quantile: '0.5,0.99', from, to };
+async function printAnswer({ api, stays }: DemoTarget, from: string, to: string, signal: AbortSignal): Promise<void> {
+  const { groups, freshness } = await settledAnswer(api, { location: CITY, quantile: '0.5,0.99', from, to }, signal);
+  if (!freshness.settled) process.stderr.write('not every trace has settled yet; the figures may still change\n');
+  const [group] = groups;
+  if (!freshness.settled && (group === undefined || group.traces === 0)) {
+    throw new Error(
+      `no trace was stitched within ${SETTLE_TIMEOUT_MS / 1_000} s: the log of \`throughline up\` says why`,
+    );
+  }
+  if (group === undefined || group.traces === 0) {
+    process.stdout.write(`${CITY}: nobody came in this time; try more --seconds\n`);
+    return;
+  }
+  const { traces: count, errors, unknown, latency_ms, method } = group;
+  process.stdout.write(
+    `${CITY}: p50 ${inMs(latency_ms['0.5'])}, p99 ${inMs(latency_ms['0.99'])} (${method});` +
+      ` ${count} transactions, ${errors} failed, ${unknown} unknown\n`,
+  );
+  const { traces } = await get<TracesAnswer>(api, '/api/v1/traces', { location: CITY, from, to, limit: '100' });
+  const slowest = traces.filter(trace => trace.complete).sort((a, b) => b.duration_ms - a.duration_ms)[0];
+  if (slowest === undefined) return;
+  await printTrace(api, slowest.trace_id);
+  if (stays) process.stdout.write(`${api}/api/v1/traces/${slowest.trace_id}\n`);
+}
+
+/** Asks until nothing received so far can change the answer any more, or for as long as patience lasts. */
+async function settledAnswer(
+  api: string,
+  question: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<LatencyAnswer> {
+  process.stderr.write('waiting until every span is in its trace\n');
+  const deadline = performance.now() + SETTLE_TIMEOUT_MS;
   let answer = await get<LatencyAnswer>(api, '/api/v1/latency', question);
-  for (const deadline = performance.now() + SETTLE_TIMEOUT_MS; !answer.freshness.settled; await sleep(250)) {
-    if (performance.now() > deadline) {
-      process.stderr.write('not every trace has settled yet; the figures may still change\n');
-      break;
-    }
+  while (!answer.freshness.settled && performance.now() < deadline) {
+    await sleep(250, undefined, { signal });
     answer = await get<LatencyAnswer>(api, '/api/v1/latency', question);
   }
-  const [group] = answer.groups;
-  const { '0.5': p50, '0.99': p99 } = group.latency_ms;
-  process.stdout.write(
-    `${CITY}: ${group.traces} transactions, ${group.errors} failed, p50 ${inMs(p50)}, p99 ${inMs(p99)} (${group.method})\n`,
-  );
-  const filter = { location: CITY, from, to, limit: '100' };
-  const { traces } = await get<TracesAnswer>(api, '/api/v1/traces', filter);
-  const slowest = traces.filter(trace => trace.complete).sort((a, b) => b.duration_ms - a.duration_ms)[0];
-  if (slowest !== undefined) await printTrace(api, slowest.trace_id);
+  return answer;
 }
 
 async function printTrace(api: string, traceId: string): Promise<void> {
-  const trace = await get<TraceAnswer>(api, `/api/v1/traces/${traceId}`, {});
-  const tiers = trace.tiers.map(({ tier, critical_path_ms }) => `${tier} ${inMs(critical_path_ms)}`).join(' + ');
-  process.stdout.write(`its slowest, ${trace.root?.operation}: ${tiers} = ${inMs(trace.duration_ms)}\n`);
-  process.stdout.write(`${api}/api/v1/traces/${traceId}\n`);
+  const { root, tiers, duration_ms } = await get<TraceAnswer>(api, `/api/v1/traces/${traceId}`, {});
+  const parts = tiers.map(({ tier, critical_path_ms }) => `${tier} ${inMs(critical_path_ms)}`).join(' + ');
+  const sum = tiers.reduce((total, { critical_path_ms }) => total + critical_path_ms, 0);
+  process.stdout.write(
+    `among its slowest, ${root?.operation}: ${parts} = ${inMs(sum)} on the critical path, of ${inMs(duration_ms)}\n`,
+  );
 }
 
 function inMs(ms: number | null | undefined): string {

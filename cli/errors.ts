@@ -1,8 +1,5 @@
+import type { Config } from '../schemas/index.js';
 import { ConfigError } from './config.js';
-
-/** Which setting names a port that is taken, by how the rooms' defaults are laid out. */
-const PORT_HINT =
-  'another program (or another Throughline) uses it: stop it, or set ingest.http.port, ingest.grpc.port, analytics.port or store.embedded.port';
 
 /** Ends the process with one clear message; a stack only where it is our bug that must be found. */
 export function endWith(error: unknown): never {
@@ -14,7 +11,26 @@ export function explain(error: unknown): string {
   if (error instanceof ConfigError)
     return `The configuration cannot be used:\n${error.problems.map(p => `  ${p}`).join('\n')}`;
   if (!(error instanceof Error)) return String(error);
-  if ('code' in error && error.code === 'EADDRINUSE') return `${error.message}\n${PORT_HINT}`;
-  if ('code' in error && typeof error.code === 'string') return `${error.code}: ${error.message}`;
-  return error.message;
+  if (error.name === 'AbortError') return 'interrupted';
+  if (error instanceof TypeError || error instanceof ReferenceError) return error.stack ?? error.message;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return code === '' || error.message.startsWith(code) ? error.message : `${code}: ${error.message}`;
+}
+
+/** A port that is taken, with the setting that names it; any other error as it is. */
+export function namingPort(error: unknown, config: Config): unknown {
+  const port = error instanceof Error ? /EADDRINUSE.*:(\d+)/.exec(error.message)?.[1] : undefined;
+  if (port === undefined) return error;
+  const { ingest, analytics, store } = config;
+  const settings: readonly [string, number][] = [
+    ['ingest.http.port', ingest.http.port],
+    ['ingest.grpc.port', ingest.grpc.port],
+    ['analytics.port', analytics.port],
+    ['store.embedded.port', store.embedded.port],
+  ];
+  const setting = settings.find(([, value]) => value === Number(port))?.[0] ?? 'the port';
+  return new Error(
+    `${setting} is ${port}, which another program (or another Throughline) uses: stop that, or set ${setting}`,
+    { cause: error },
+  );
 }

@@ -1,6 +1,10 @@
 import { type Logger, pino } from 'pino';
+import { readable } from './log-text.js';
 
-/** JSON lines on standard error: standard output belongs to the answers of commands. */
+/** On standard error, since standard output belongs to the answers of commands: JSON lines, on a terminal readable ones. */
 export function createLogger(level: string): Logger {
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: true }));
+  const stderr = pino.destination({ fd: 2, sync: true });
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  if (process.stderr.isTTY !== true) return pino(options, stderr);
+  return pino(options, { write: line => stderr.write(readable(line)) });
 }

@@ -1,16 +1,14 @@
 #!/usr/bin/env node
-/** The command line: what it takes, what it says on --help, how it ends. */
+/** The command line: what it takes, what it says on --help, how it ends. A command loads its own parts when it runs. */
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Config } from '../schemas/index.js';
+import { urlOf } from './addresses.js';
 import { loadConfig } from './config.js';
-import { runDemoCommand } from './demo.js';
 import { endWith } from './errors.js';
 import { createLogger } from './logger.js';
-import { replayFiles } from './replay.js';
-import { runRestitch } from './restitch.js';
-import { type Role, runMigrate } from './roles.js';
-import { runRoles } from './run.js';
+import type { Role } from './roles.js';
+import { onSignal } from './signals.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
@@ -30,6 +28,7 @@ Every setting is also an environment variable: ingest.http.port is THROUGHLINE_I
 Examples:
   throughline up
   throughline demo
+  throughline up --config throughline.yaml --data-dir /var/lib/throughline
   throughline replay traces.otlp.jsonl.gz --shift-to-now
   curl 'http://127.0.0.1:4320/api/v1/latency?location=New%20York&quantile=0.5,0.99'`,
   );
@@ -45,6 +44,7 @@ function roleCommand(name: string, roles: readonly Role[], description: string):
     .description(description)
     .action(async () => {
       const settings = config();
+      const { runRoles } = await import('./run.js');
       await runRoles(settings, new Set(roles), createLogger(settings.logLevel));
     });
 }
@@ -59,6 +59,7 @@ program
   .description("bring the store's tables up to this version")
   .action(async () => {
     const settings = config();
+    const { runMigrate } = await import('./roles.js');
     await runMigrate(settings, createLogger(settings.logLevel));
   });
 
@@ -70,10 +71,20 @@ program
   .option('--token <token>', 'bearer token')
   .option('--concurrency <n>', 'requests at once', wholeNumber, 4)
   .option('--shift-to-now', 'move all times so that the newest span ends now', false)
-  .option('--skip-bad', 'go on after a request that cannot be read', false)
+  .option('--skip-bad', 'go on after a request that cannot be read or is refused', false)
+  .addHelpText(
+    'after',
+    `
+Exits 0 if everything was accepted. A receiver that is busy (429, 503) is asked again for up to two minutes.
+
+Examples:
+  throughline replay traces.otlp.jsonl.gz
+  throughline replay monday.jsonl tuesday.pb.gz --endpoint https://otel.example:4318 --token "$TOKEN"`,
+  )
   .action(async (files: string[], options) => {
     const { ingest } = config();
-    const endpoint = options.endpoint ?? `http://${ingest.host}:${ingest.http.port}`;
+    const endpoint = options.endpoint ?? urlOf(ingest.host, ingest.http.port, ingest.http.tls !== undefined);
+    const { replayFiles } = await import('./replay.js');
     process.exitCode = (await replayFiles(files, { ...options, endpoint })) ? 0 : 1;
   });
 
@@ -81,10 +92,18 @@ program
   .command('demo')
   .description("run a small bank in three tiers for a while, then ask for New York's p99")
   .option('--seconds <n>', 'how long users keep coming', wholeNumber, 20)
-  .option('--rate <n>', 'transactions a second', wholeNumber, 10)
+  .option('--rate <n>', 'transactions a second', wholeNumber, 20)
+  .option('--endpoint <url>', 'OTLP/HTTP receiver (default: as configured)')
+  .option('--grpc-endpoint <url>', 'OTLP/gRPC receiver (default: as configured)')
+  .option('--api <url>', 'API to ask (default: as configured)')
+  .option('--token <token>', 'bearer token for the receivers')
   .addHelpText('after', '\nUses the Throughline that runs here; where none does, starts one for the time of the demo.')
   .action(async options => {
-    await runDemoCommand(config(), options);
+    const interrupted = new AbortController();
+    onSignal(() => interrupted.abort());
+    const settings = config();
+    const { runDemoCommand } = await import('./demo.js');
+    await runDemoCommand(settings, options, interrupted.signal);
   });
 
 program
@@ -96,6 +115,7 @@ program
   .option('--to <time>', 'traces that ended before')
   .action(async (traceIds: string[], options) => {
     const settings = config();
+    const { runRestitch } = await import('./restitch.js');
     await runRestitch(settings, { traceIds, ...options }, createLogger(settings.logLevel));
   });
 

@@ -43,6 +43,7 @@ export async function openConfiguredStore(config: Config, logger: Logger): Promi
       dataDir: join(dataDir, 'clickhouse'),
       host: embedded.host,
       port: embedded.port,
+      maxMemoryBytes: embedded.maxMemoryBytes,
       database: clickhouse.database,
       logger: engineLog,
     });

@@ -14,6 +14,7 @@ export interface RecordedRequest {
 const MAX_LINE_BYTES = 256 << 20;
 const NEWLINE = 0x0a;
 const HEAD_BYTES = 256;
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /** Reads line by line, so that a file of JSON lines may be larger than memory. */
 export async function* readRequests(file: string): AsyncGenerator<RecordedRequest> {
@@ -29,18 +30,33 @@ export async function* readRequests(file: string): AsyncGenerator<RecordedReques
   let line = 0;
   /** Once a line was a request of its own, every line must be: what is wrong with one then has its number. */
   let isLines = false;
-  /** A document over several lines, once one has begun. */
+  /** A document over several lines, once one has begun, and its first line. */
   let document: Buffer[] = [];
+  let documentLine = 0;
+  const documentSoFar = (place: string): RecordedRequest => ({
+    place,
+    contentType: 'application/json',
+    body: Buffer.concat(document),
+  });
   for await (const part of linesOf(head, chunks)) {
     line++;
+    if (document.length > 0 && isRequestLine(part)) {
+      // Not a document then, but lines of which the first is damaged.
+      yield documentSoFar(`${name}:${documentLine}`);
+      document = [];
+      isLines = true;
+    }
     if (document.length > 0) document.push(NEW_LINE, part);
-    else if (part.length === 0) continue;
+    else if (isBlank(part)) continue;
     else if (isLines || isWhole(part)) {
       isLines = true;
       yield { place: `${name}:${line}`, contentType: 'application/json', body: part };
-    } else document = [part];
+    } else {
+      document = [part];
+      documentLine = line;
+    }
   }
-  if (document.length > 0) yield { place: name, contentType: 'application/json', body: Buffer.concat(document) };
+  if (document.length > 0) yield documentSoFar(line > documentLine ? name : `${name}:${documentLine}`);
 }
 
 const NEW_LINE = Buffer.from('\n');
@@ -52,17 +68,22 @@ async function readHead(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
     if (next.done) break;
     head = Buffer.concat([head, next.value]);
   }
-  return head;
+  return BYTE_ORDER_MARK.equals(head.subarray(0, 3)) ? head.subarray(3) : head;
 }
 
 /** Protobuf requests begin with a line feed (the tag of resource_spans), so a brace alone would not tell them apart. */
 function looksLikeJson(head: Buffer): boolean {
-  return /^\uFEFF?\s*\{\s*["}]/.test(head.toString('utf8'));
+  return /^\s*\{\s*["}]/.test(head.toString('utf8'));
 }
 
 async function readAll(head: Buffer, chunks: AsyncIterator<Buffer>): Promise<Buffer> {
   const all = [head];
-  for (let next = await chunks.next(); !next.done; next = await chunks.next()) all.push(next.value);
+  let bytes = head.length;
+  for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
+    all.push(next.value);
+    bytes += next.value.length;
+    if (bytes > MAX_LINE_BYTES) throw new Error(`a protobuf message has more than ${MAX_LINE_BYTES} bytes`);
+  }
   return Buffer.concat(all);
 }
 
@@ -93,6 +114,13 @@ async function* linesOf(head: Buffer, chunks: AsyncIterator<Buffer>): AsyncGener
   }
   if (pendingBytes > 0) yield Buffer.concat(pending);
 }
+
+const isBlank = (line: Buffer) => line.every(byte => byte <= SPACE);
+const SPACE = 0x20;
+
+/** A line that can be nothing else than a request: within a document over several lines there is none. */
+const isRequestLine = (line: Buffer) =>
+  /^\s*\{\s*"resourceSpans"/.test(line.toString('latin1', 0, HEAD_BYTES)) && isWhole(line);
 
 /** Whether a line is a JSON document of its own; else the file is one document over several lines. */
 function isWhole(line: Buffer): boolean {

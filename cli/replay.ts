@@ -1,182 +1,155 @@
 /** `throughline replay`: sends recorded requests as an exporter would, and says what became of them. */
-import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { JsonTraceSerializer, ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import { jsonToProtobuf, RequestScan, scanRequest } from '../otlp/index.js';
+import { OtlpSender, RefusedError, type SenderOptions } from './otlp-sender.js';
+import { ProgressLine } from './progress-line.js';
 import { type RecordedRequest, readRequests } from './replay-source.js';
-import { newestEndNs, nowNs, shiftTimes } from './shift-times.js';
+import { newestEndOf, nowNs, shiftedBody } from './shift-times.js';
 
-export interface ReplayOptions {
-  readonly endpoint: string;
-  readonly token?: string;
-  readonly concurrency: number;
+export interface ReplayOptions extends SenderOptions {
   readonly shiftToNow: boolean;
   readonly skipBad: boolean;
 }
 
 interface Totals {
+  /** Requests taken, and the spans in them. */
   requests: number;
   spans: number;
+  /** Of the spans: not accepted, by partial success. */
   rejected: number;
+  /** Requests that could not be read, or that the receiver did not take. */
   refused: number;
-  bytes: number;
 }
 
-const PATIENCE_MS = 120_000;
 const PROGRESS_EVERY_MS = 2_000;
+const VALID = 'valid are OTLP trace requests as JSON, JSON lines or protobuf; --skip-bad goes on';
 
-/** True if everything was accepted. */
+/** True if everything was accepted. Rejects where it had to stop, after the summary of what had been accepted until then. */
 export async function replayFiles(files: readonly string[], options: ReplayOptions): Promise<boolean> {
   const shiftNs = options.shiftToNow ? await distanceToNow(files) : 0n;
-  const totals: Totals = { requests: 0, spans: 0, rejected: 0, refused: 0, bytes: 0 };
-  const startedMs = performance.now();
-  const sender = new Sender(options);
-  const report = setInterval(() => progress(totals, startedMs), PROGRESS_EVERY_MS);
+  const replay = new Replay(options, shiftNs);
   try {
-    for (const file of files) {
-      const before = { ...totals };
-      await replayFile(file, shiftNs, sender, totals, options);
-      process.stderr.write(
-        `${file}: ${totals.spans - before.spans} spans in ${totals.requests - before.requests} requests\n`,
-      );
-    }
+    for (const file of files) await replay.file(file);
   } finally {
-    clearInterval(report);
-    sender.close();
+    replay.end();
   }
-  const seconds = (performance.now() - startedMs) / 1000;
-  const accepted = totals.spans - totals.rejected;
-  process.stdout.write(
-    `accepted ${accepted} of ${totals.spans} spans (${totals.rejected} rejected) in ${totals.requests} requests` +
-      ` (${totals.refused} refused), ${seconds.toFixed(1)} s, ${Math.round(accepted / seconds)} spans/s\n`,
-  );
-  return totals.rejected === 0 && totals.refused === 0;
+  return replay.totals.rejected === 0 && replay.totals.refused === 0;
 }
 
+/** From the end of the newest span of all files. What cannot be read is found when it is sent. */
 async function distanceToNow(files: readonly string[]): Promise<bigint> {
   let newest = 0n;
   for (const file of files) {
-    for await (const { place, contentType, body } of readRequests(file)) {
-      if (contentType !== 'application/json') throw new Error(`${place}: --shift-to-now works on JSON files`);
-      const end = newestEndNs(body.toString('utf8'));
+    for await (const request of requestsOf(file)) {
+      const end = newestEndOf(request);
       if (end > newest) newest = end;
     }
   }
   return newest === 0n ? 0n : nowNs(Date.now()) - newest;
 }
 
-async function replayFile(
-  file: string,
-  shiftNs: bigint,
-  sender: Sender,
-  totals: Totals,
-  options: ReplayOptions,
-): Promise<void> {
-  const requests = readRequests(file);
-  const work = async () => {
-    for (let next = await requests.next(); !next.done; next = await requests.next()) {
-      await replayRequest(next.value, shiftNs, sender, totals, options);
-    }
-  };
-  await Promise.all(Array.from({ length: options.concurrency }, work));
-}
-
-async function replayRequest(
-  recorded: RecordedRequest,
-  shiftNs: bigint,
-  sender: Sender,
-  totals: Totals,
-  { skipBad }: ReplayOptions,
-): Promise<void> {
-  const { place, contentType } = recorded;
-  const body = shiftNs === 0n ? recorded.body : Buffer.from(shiftTimes(recorded.body.toString('utf8'), shiftNs));
-  let spans = 0;
+/** Failures of the file itself (not there, damaged gzip) name it. */
+async function* requestsOf(file: string): AsyncGenerator<RecordedRequest> {
   try {
-    spans = countSpans(body, contentType);
+    yield* readRequests(file);
   } catch (error) {
-    const message = `${place}: ${error instanceof Error ? error.message : error}`;
-    if (!skipBad) throw new Error(`${message}\nvalid are OTLP trace requests as JSON or protobuf; --skip-bad goes on`);
-    process.stderr.write(`${message}\n`);
-    totals.refused++;
-    return;
+    throw new Error(`${file}: ${error instanceof Error ? error.message : error}`, { cause: error });
   }
-  const rejected = await sender.send(body, contentType, place);
-  totals.requests++;
-  totals.spans += spans;
-  totals.rejected += rejected;
-  totals.bytes += body.length;
 }
 
-/** Spans of a request, those with impossible ids included. Throws where it cannot be decoded. */
+class Replay {
+  readonly totals: Totals = { requests: 0, spans: 0, rejected: 0, refused: 0 };
+  readonly #options: ReplayOptions;
+  readonly #shiftNs: bigint;
+  readonly #sender: OtlpSender;
+  readonly #progress = new ProgressLine(PROGRESS_EVERY_MS);
+  readonly #startedMs = performance.now();
+
+  constructor(options: ReplayOptions, shiftNs: bigint) {
+    this.#options = options;
+    this.#shiftNs = shiftNs;
+    this.#sender = new OtlpSender(options);
+  }
+
+  /** Requests start in the file's order, `concurrency` at once. At a failure those under way are waited for. */
+  async file(file: string): Promise<void> {
+    const before = { ...this.totals };
+    const requests = requestsOf(file);
+    let isStopped = false;
+    const work = async () => {
+      try {
+        for (let next = await requests.next(); !next.done && !isStopped; next = await requests.next()) {
+          await this.#request(next.value);
+        }
+      } finally {
+        isStopped = true;
+      }
+    };
+    const ends = await Promise.allSettled(Array.from({ length: this.#options.concurrency }, work));
+    this.#progress.end(`${file}: ${sentence(difference(this.totals, before))}`);
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  }
+
+  end(): void {
+    this.#sender.close();
+    const seconds = (performance.now() - this.#startedMs) / 1_000;
+    const { spans, rejected } = this.totals;
+    const speed = Math.round((spans - rejected) / seconds);
+    process.stdout.write(`${sentence(this.totals)}, ${seconds.toFixed(1)} s, ${speed} spans/s\n`);
+  }
+
+  async #request(recorded: RecordedRequest): Promise<void> {
+    const { totals } = this;
+    try {
+      const body = shiftedBody(recorded, this.#shiftNs);
+      const spans = countSpans(body, recorded.contentType);
+      const { rejectedSpans, message } = await this.#sender.send(body, recorded.contentType);
+      totals.requests++;
+      totals.spans += spans;
+      totals.rejected += rejectedSpans;
+      if (rejectedSpans > 0) this.#progress.end(`${recorded.place}: ${rejectedSpans} spans rejected: ${message}`);
+    } catch (error) {
+      this.#refuse(recorded.place, error);
+    }
+    this.#progress.show(() => sentence(totals));
+  }
+
+  #refuse(place: string, error: unknown): void {
+    this.totals.refused++;
+    const isBad = error instanceof BadRequestError;
+    const message = `${place}: ${error instanceof Error ? error.message : error}`;
+    const maySkip = isBad || (error instanceof RefusedError && error.isRequestAlone);
+    if (!maySkip || !this.#options.skipBad) throw new Error(isBad ? `${message}\n${VALID}` : message, { cause: error });
+    this.#progress.end(message);
+  }
+}
+
+/** What the file has at a place is no OTLP trace request. */
+class BadRequestError extends Error {
+  override readonly name = 'BadRequestError';
+}
+
+/** Spans of a request, those with impossible ids included. Throws a BadRequestError where it cannot be decoded. */
 function countSpans(body: Buffer, contentType: RecordedRequest['contentType']): number {
   const scan = new RequestScan();
-  if (!scanRequest(contentType === 'application/json' ? jsonToProtobuf(body) : body, scan)) throw new Error(scan.error);
+  let bytes: Uint8Array = body;
+  try {
+    if (contentType === 'application/json') bytes = jsonToProtobuf(body);
+  } catch (error) {
+    throw new BadRequestError(error instanceof Error ? error.message : String(error));
+  }
+  if (!scanRequest(bytes, scan)) throw new BadRequestError(scan.error);
   return scan.spans + scan.rejected;
 }
 
-function progress(totals: Totals, startedMs: number): void {
-  const seconds = (performance.now() - startedMs) / 1000;
-  process.stderr.write(
-    `${totals.spans} spans in ${totals.requests} requests, ${Math.round(totals.spans / seconds)} spans/s\n`,
-  );
+function difference(after: Totals, before: Totals): Totals {
+  return {
+    requests: after.requests - before.requests,
+    spans: after.spans - before.spans,
+    rejected: after.rejected - before.rejected,
+    refused: after.refused - before.refused,
+  };
 }
 
-class Sender {
-  readonly #url: URL;
-  readonly #headers: Record<string, string>;
-  readonly #agent: Agent;
-
-  constructor({ endpoint, token, concurrency }: ReplayOptions) {
-    this.#url = new URL(endpoint.endsWith('/v1/traces') ? endpoint : `${endpoint.replace(/\/$/, '')}/v1/traces`);
-    this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-    const agentOptions = { keepAlive: true, maxSockets: concurrency };
-    this.#agent = this.#url.protocol === 'https:' ? new HttpsAgent(agentOptions) : new Agent(agentOptions);
-  }
-
-  /** Returns how many spans were rejected; comes again for as long as the receiver is only busy. */
-  async send(body: Buffer, contentType: string, place: string): Promise<number> {
-    for (const deadline = performance.now() + PATIENCE_MS; ; ) {
-      const { status, retryAfter, text } = await this.#post(body, contentType);
-      if (status === 200) return rejectedSpans(text, contentType);
-      const isBusy = status === 0 || status === 429 || (status >= 502 && status <= 504);
-      if (!isBusy) throw new Error(`${place}: the receiver refused it with ${status}: ${text.toString('utf8')}`);
-      if (performance.now() > deadline) {
-        throw new Error(`${place}: no receiver took it at ${this.#url.href} for ${PATIENCE_MS / 1000} s (${text})`);
-      }
-      if (status === 0 && text.includes('ECONNREFUSED')) {
-        throw new Error(`nothing listens at ${this.#url.href}: start it with \`throughline up\`, or give --endpoint`);
-      }
-      await sleep(Math.min(5, Number(retryAfter ?? 1)) * 1000);
-    }
-  }
-
-  close(): void {
-    this.#agent.destroy();
-  }
-
-  /** Status 0: no answer. */
-  async #post(body: Buffer, contentType: string): Promise<{ status: number; retryAfter?: string; text: Buffer }> {
-    const headers = { ...this.#headers, 'content-type': contentType, 'content-length': String(body.length) };
-    const request = this.#url.protocol === 'https:' ? httpsRequest : httpRequest;
-    try {
-      const response = await new Promise<IncomingMessage>((resolve, reject) => {
-        request(this.#url, { method: 'POST', agent: this.#agent, headers }, resolve).once('error', reject).end(body);
-      });
-      const chunks: Buffer[] = [];
-      for await (const chunk of response) chunks.push(chunk as Buffer);
-      const retryAfter = response.headers['retry-after'];
-      return { status: response.statusCode ?? 0, text: Buffer.concat(chunks), ...(retryAfter && { retryAfter }) };
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-      return { status: 0, text: Buffer.from(code) };
-    }
-  }
-}
-
-/** What of a request the receiver did not take, as it says itself. */
-function rejectedSpans(answer: Buffer, contentType: string): number {
-  if (answer.length === 0) return 0;
-  const serializer = contentType === 'application/json' ? JsonTraceSerializer : ProtobufTraceSerializer;
-  return Number(serializer.deserializeResponse(answer).partialSuccess?.rejectedSpans ?? 0);
+function sentence({ requests, spans, rejected, refused }: Totals): string {
+  return `accepted ${spans - rejected} of ${spans} spans (${rejected} rejected) in ${requests} requests (${refused} refused)`;
 }

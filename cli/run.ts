@@ -1,12 +1,21 @@
 import type { Logger } from 'pino';
 import type { Config } from '../schemas/index.js';
+import { namingPort } from './errors.js';
 import { type Role, type RunningRoles, startRoles } from './roles.js';
+import { onSignal } from './signals.js';
 
 /** Runs roles until a signal says to stop (then drains and returns) or a part fails (then rejects). */
 export async function runRoles(config: Config, roles: ReadonlySet<Role>, logger: Logger): Promise<void> {
-  const stopped = signalled(logger);
-  const running = await startRoles(config, roles, logger);
-  process.stdout.write(greeting(running));
+  const stopped = new Promise<void>(resolve => {
+    onSignal(signal => {
+      logger.info({ signal }, 'draining; a second signal ends at once');
+      resolve();
+    });
+  });
+  const running = await startRoles(config, roles, logger).catch(error => {
+    throw namingPort(error, config);
+  });
+  process.stdout.write(greeting(roles, running));
   try {
     await Promise.race([stopped, running.failed]);
   } finally {
@@ -15,21 +24,7 @@ export async function runRoles(config: Config, roles: ReadonlySet<Role>, logger:
   logger.info('stopped');
 }
 
-/** Resolves at the first SIGTERM or SIGINT; a second one does not wait for the drain. */
-function signalled(logger: Logger): Promise<void> {
-  return new Promise(resolve => {
-    let count = 0;
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => {
-        if (++count > 1) process.exit(1);
-        logger.info({ signal }, 'draining; a second signal ends at once');
-        resolve();
-      });
-    }
-  });
-}
-
-function greeting({ addresses }: RunningRoles): string {
+function greeting(roles: ReadonlySet<Role>, { addresses }: RunningRoles): string {
   const { otlpHttp, otlpGrpc, api, clickhouse } = addresses;
   const lines = [
     otlpHttp && `  OTLP/HTTP   ${otlpHttp}/v1/traces`,
@@ -37,5 +32,5 @@ function greeting({ addresses }: RunningRoles): string {
     api && `  API         ${api}/api/v1/latency?location=New%20York`,
     clickhouse && `  ClickHouse  ${clickhouse}`,
   ].filter(Boolean);
-  return `Throughline is up\n${lines.join('\n')}\n`;
+  return `Throughline is up (${[...roles].join(', ')})\n${lines.join('\n')}\n`;
 }

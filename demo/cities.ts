@@ -28,3 +28,9 @@ export function cityAt(at: number): City {
   }
   return CITIES[0];
 }
+
+export function cityNamed(locality: string): City {
+  const city = CITIES.find(each => each.locality === locality);
+  if (city === undefined) throw new Error(`nobody lives in ${JSON.stringify(locality)}`);
+  return city;
+}

@@ -17,20 +17,34 @@ export interface Service {
   close(): Promise<void>;
 }
 
+const FAILED_STATUS = 502;
+
+/** Notes on the server span what the caller is about to read. */
+async function answered(span: Span, handle: () => Promise<object>): Promise<object> {
+  let status = FAILED_STATUS;
+  try {
+    const body = await handle();
+    status = 200;
+    return body;
+  } finally {
+    span.setAttribute('http.response.status_code', status);
+  }
+}
+
 /** A service of the bank on a free port: each request is a server span, a handler that throws a failed one. */
 export async function startService(tracing: ServiceTracing, handle: Handler): Promise<Service> {
   const server: Server = createServer(async (message, response) => {
     const path = message.url ?? '/';
-    const attributes = { 'http.request.method': 'GET', 'url.path': path };
+    const attributes = { 'http.request.method': 'GET', 'url.path': path, 'url.scheme': 'http' };
     const work = { name: `GET ${path}`, kind: SpanKind.SERVER, attributes };
     let status = 200;
     let body: object = {};
     try {
       body = await inSpan(tracing.tracer, contextOf(message.headers), work, (context, span) =>
-        handle({ path, headers: message.headers, context, span }),
+        answered(span, () => handle({ path, headers: message.headers, context, span })),
       );
     } catch (error) {
-      status = 502;
+      status = FAILED_STATUS;
       body = { error: error instanceof Error ? error.message : String(error) };
     }
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));

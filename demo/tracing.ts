@@ -1,8 +1,8 @@
 /** One service's OpenTelemetry SDK: its own provider, its own exporter, its own idea of when to send. */
 import {
   type Context,
-  context,
   propagation,
+  ROOT_CONTEXT,
   type Span,
   SpanKind,
   SpanStatusCode,
@@ -10,6 +10,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import { BatchSpanProcessor, NodeTracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace-node';
 
 export interface ServiceTracing {
@@ -25,9 +26,40 @@ export interface ServiceDescription {
   readonly exporter: SpanExporter;
   /** How long spans wait before they are sent. */
   readonly delayMs: number;
+  /** Counted into. */
+  readonly deliveries: Deliveries;
 }
 
-export function startTracing({ name, tier, host, exporter, delayMs }: ServiceDescription): ServiceTracing {
+/** What became of the spans of all services. */
+export interface Deliveries {
+  delivered: number;
+  lost: number;
+  /** Why spans were last lost, in the exporter's words; '' if none were. */
+  reason: string;
+}
+
+/** An exporter that fails says so only in the SDK's own log, which nobody reads: here it is counted. */
+function counted(exporter: SpanExporter, deliveries: Deliveries): SpanExporter {
+  return {
+    export(spans: ReadableSpan[], done) {
+      exporter.export(spans, result => {
+        if (result.error === undefined && result.code === EXPORT_SUCCESS) deliveries.delivered += spans.length;
+        else {
+          deliveries.lost += spans.length;
+          deliveries.reason = result.error?.message ?? 'the exporter does not say why';
+        }
+        done(result);
+      });
+    },
+    forceFlush: async () => exporter.forceFlush?.(),
+    shutdown: () => exporter.shutdown(),
+  };
+}
+
+/** `ExportResultCode.SUCCESS` of @opentelemetry/core. */
+const EXPORT_SUCCESS = 0;
+
+export function startTracing({ name, tier, host, exporter, delayMs, deliveries }: ServiceDescription): ServiceTracing {
   const provider = new NodeTracerProvider({
     resource: defaultResource().merge(
       resourceFromAttributes({
@@ -37,11 +69,17 @@ export function startTracing({ name, tier, host, exporter, delayMs }: ServiceDes
         'throughline.tier': tier,
       }),
     ),
-    spanProcessors: [new BatchSpanProcessor(exporter, { scheduledDelayMillis: delayMs, maxQueueSize: 65_536 })],
+    spanProcessors: [
+      new BatchSpanProcessor(counted(exporter, deliveries), { scheduledDelayMillis: delayMs, maxQueueSize: 65_536 }),
+    ],
   });
   // The first one to register brings the W3C propagator and the context manager for all; the others only trace.
   provider.register();
-  return { tracer: provider.getTracer('throughline-demo'), shutdown: () => provider.shutdown() };
+  return {
+    tracer: provider.getTracer('throughline-demo'),
+    // Rejects where the last spans are lost, which are counted: the other services must still be stopped.
+    shutdown: () => provider.shutdown().catch(() => {}),
+  };
 }
 
 export interface Work {
@@ -61,6 +99,7 @@ export async function inSpan<Result>(
   try {
     return await work(trace.setSpan(parent, span), span);
   } catch (error) {
+    span.setAttribute('error.type', error instanceof Error ? error.name : '_OTHER');
     span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) });
     throw error;
   } finally {
@@ -75,8 +114,13 @@ export function call(
   url: string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<unknown> {
-  const { pathname, host } = new URL(url);
-  const attributes = { 'http.request.method': 'GET', 'url.path': pathname, 'server.address': host };
+  const { pathname, hostname, port } = new URL(url);
+  const attributes = {
+    'http.request.method': 'GET',
+    'url.full': url,
+    'server.address': hostname,
+    'server.port': Number(port),
+  };
   return inSpan(tracer, parent, { name: `GET ${pathname}`, kind: SpanKind.CLIENT, attributes }, async (own, span) => {
     const sent: Record<string, string> = { ...headers };
     propagation.inject(own, sent);
@@ -90,5 +134,5 @@ export function call(
 
 /** The trace that a request belongs to, by its headers. */
 export function contextOf(headers: object): Context {
-  return propagation.extract(context.active(), headers);
+  return propagation.extract(ROOT_CONTEXT, headers);
 }

@@ -114,6 +114,9 @@ export const Settings = z.strictObject({
     embedded: section({
       host: host().default('127.0.0.1').describe('Address of the embedded engine'),
       port: port().default(8123).describe('Its ClickHouse HTTP interface'),
+      maxMemory: size(256 * 2 ** 20)
+        .optional()
+        .describe('Its memory; half of what there is'),
     }),
     retention: section({
       spans: days().prefault('14d').describe('How long spans are kept, from receipt; whole days'),
@@ -199,7 +202,8 @@ function sharedPorts({ ingest, store, analytics }: Settings): Conflict[] {
 export function configOf(settings: Settings) {
   const { ingest, stitcher, store, analytics } = settings;
   const { headersTimeout, bodyTimeout, publishTimeout, ...receivers } = ingest;
-  const { spans, traces, rollups } = store.retention;
+  const { embedded, retention } = store;
+  const { spans, traces, rollups } = retention;
   const inDays = (ms: number) => ms / DAY_MS;
   return {
     ...settings,
@@ -223,6 +227,7 @@ export function configOf(settings: Settings) {
     },
     store: {
       ...store,
+      embedded: { host: embedded.host, port: embedded.port, maxMemoryBytes: embedded.maxMemory },
       retention: { spansDays: inDays(spans), tracesDays: inDays(traces), rollupsDays: inDays(rollups) },
     },
     analytics: {

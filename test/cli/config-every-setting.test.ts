@@ -87,6 +87,7 @@ const EVERY: readonly [key: string, written: string, means: unknown, place?: str
   ['store.clickhouse.password', 'p,[w', 'p,[w'],
   ['store.embedded.host', '::1', '::1'],
   ['store.embedded.port', '0', 0],
+  ['store.embedded.maxMemory', '1GiB', 1_073_741_824, 'store.embedded.maxMemoryBytes'],
   ['store.retention.spans', '7d', 7, 'store.retention.spansDays'],
   ['store.retention.traces', '48h', 2, 'store.retention.tracesDays'],
   ['store.retention.rollups', '30d', 30, 'store.retention.rollupsDays'],

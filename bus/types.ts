@@ -29,7 +29,8 @@ export interface LogRecord {
 /** Amounts to add to named cumulative counters, in the same transaction as what they count. */
 export type Tallies = Readonly<Record<string, number>>;
 
-export interface PartitionState {
+/** Where a partition is; cheap to ask of every kind of log. */
+export interface PartitionOffsets {
   readonly partition: number;
   /** First offset still in the log. */
   readonly startOffset: number;
@@ -39,6 +40,9 @@ export interface PartitionState {
   readonly committedOffset: number;
   /** Append time of the newest record, 0 if there never was one. */
   readonly lastAppendTimeMs: number;
+}
+
+export interface PartitionState extends PartitionOffsets {
   /** Items ever appended / in committed records, cumulative over the life of the log. */
   readonly appendedItems: number;
   readonly committedItems: number;
@@ -50,10 +54,10 @@ export interface BusState {
   readonly counters: Readonly<Record<string, number>>;
   /**
    * Bytes that the log's content takes and how many it may. Embedded: space within the file, which is reused but does
-   * not shrink.
+   * not shrink. Kafka: not for us to know, absent.
    */
-  readonly usedBytes: number;
-  readonly limitBytes: number;
+  readonly usedBytes?: number;
+  readonly limitBytes?: number;
 }
 
 export interface DeadLetter {
@@ -70,6 +74,11 @@ export interface DeadLetter {
 export interface CommitPoint {
   readonly partition: number;
   readonly offset: number;
+  /**
+   * Counted together with the offset: a function of the records below it, so that whoever commits the same offset
+   * counts the same.
+   */
+  readonly tallies?: Tallies;
 }
 
 export interface BusConsumer {
@@ -80,17 +89,27 @@ export interface BusConsumer {
    */
   poll(maxBytes: number, waitMs: number): Promise<LogRecord[]>;
   /**
-   * Durably moves the committed offsets on, moves the given records to the dead-letter store and adds `tallies`,
-   * all in one transaction. Committing an offset twice, or one below the committed one, changes nothing.
+   * Durably keeps the given records as dead letters, then moves the committed offsets on and adds their tallies.
+   * Committing an offset twice, or one below the committed one, changes nothing; nor does one of a partition that is
+   * another's by now.
    */
-  commit(points: readonly CommitPoint[], deadLetters?: readonly DeadLetter[], tallies?: Tallies): Promise<void>;
+  commit(points: readonly CommitPoint[], deadLetters?: readonly DeadLetter[]): Promise<void>;
   /** Partitions this consumer currently owns. */
   readonly partitions: readonly number[];
+  /**
+   * Partitions lost since the last call, whether or not they have come back: what was polled from them and is not
+   * committed goes to somebody, perhaps to this consumer, once more. To be asked after every poll.
+   */
+  takeRevoked(): readonly number[];
   close(): Promise<void>;
 }
 
 export interface Bus {
   readonly partitionCount: number;
+  /** Largest payload of one record. */
+  readonly maxRecordBytes: number;
+  /** Rejects, with a BusError, if the log's client has failed for good: only a new process will do. */
+  readonly failed: Promise<never>;
   /**
    * Appends all records and adds `tallies`, in one transaction; resolves once that is durable (fsynced, or acknowledged
    * by all in-sync replicas). All or nothing. Rejects with a BusError: `BUS_FULL` (size limit, disk full; retryable),
@@ -99,6 +118,8 @@ export interface Bus {
   publish(records: readonly RecordToPublish[], tallies?: Tallies): Promise<void>;
   /** The stitcher's consumer. The embedded log has one at a time: a second one is refused while the first lives. */
   consumer(): Promise<BusConsumer>;
+  offsets(): Promise<readonly PartitionOffsets[]>;
+  /** With counts. Kafka: may read what is not committed yet, in order to count it. */
   state(): Promise<BusState>;
   /** The newest first. */
   deadLetters(limit: number): Promise<DeadLetter[]>;

@@ -37,20 +37,20 @@ export function exposeLog(bus: Bus, registry: Registry): void {
   });
   const used = new Gauge({
     name: 'throughline_log_used_bytes',
-    help: 'Bytes of the log in use',
+    help: 'Bytes of the log in use (embedded log only)',
     registers: [registry],
   });
   new Gauge({
     name: 'throughline_log_limit_bytes',
-    help: 'Bytes the log may use; when they are used up, receivers answer 503',
+    help: 'Bytes the log may use; when they are used up, receivers answer 503 (embedded log only)',
     registers: [registry],
     async collect() {
       const { partitions, usedBytes, limitBytes } = await bus.state();
       for (const { partition, endOffset, committedOffset } of partitions) {
         lag.set({ partition: String(partition) }, endOffset - committedOffset);
       }
-      used.set(usedBytes);
-      this.set(limitBytes);
+      if (usedBytes !== undefined) used.set(usedBytes);
+      if (limitBytes !== undefined) this.set(limitBytes);
     },
   });
 }

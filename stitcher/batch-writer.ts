@@ -38,11 +38,7 @@ export class BatchWriter {
       this.#options.logger.error({ err: error, records: batch.records.length }, 'the store refused a batch');
       await this.#writeOneByOne(batch, error);
     }
-    const tallies: Record<string, number> = {};
-    const dead = batch.deadLetters.reduce((sum, letter) => sum + letter.itemCount, 0);
-    if (dead > 0) tallies.dead_letter = dead;
-    if (batch.rejectedSpans > 0) tallies['rejected_in_log.invalid_id'] = batch.rejectedSpans;
-    await this.#options.consumer.commit(batch.commitPoints(), batch.deadLetters, tallies);
+    await this.#options.consumer.commit(batch.commitPoints(), batch.deadLetters);
     this.recordsStored += batch.records.length;
     this.deadLetters += batch.deadLetters.length;
   }

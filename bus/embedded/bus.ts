@@ -6,6 +6,7 @@ import type {
   BusState,
   CommitPoint,
   DeadLetter,
+  PartitionOffsets,
   PartitionState,
   RecordToPublish,
   Tallies,
@@ -35,6 +36,7 @@ import {
   readUsage,
 } from './log-transaction.js';
 import { type EmbeddedBusOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import { MAX_PAYLOAD_BYTES } from './record-codec.js';
 
 /** Opens (and, if need be, makes) the log. Rejects with a BusError, or a RangeError for an impossible option. */
 export async function openEmbeddedBus(options: EmbeddedBusOptions): Promise<Bus> {
@@ -52,6 +54,8 @@ export async function openEmbeddedBus(options: EmbeddedBusOptions): Promise<Bus>
 
 class EmbeddedBus implements Bus {
   readonly partitionCount: number;
+  readonly maxRecordBytes = MAX_PAYLOAD_BYTES;
+  readonly failed: Promise<never> = new Promise(() => {});
   readonly #file: LogFile;
   readonly #writer: GroupWriter;
   readonly #options: ResolvedOptions;
@@ -86,6 +90,10 @@ class EmbeddedBus implements Bus {
     } finally {
       this.#openings.delete(opening);
     }
+  }
+
+  async offsets(): Promise<readonly PartitionOffsets[]> {
+    return (await this.state()).partitions;
   }
 
   async state(): Promise<BusState> {
@@ -154,7 +162,7 @@ class EmbeddedBus implements Bus {
       file: this.#file,
       partitionCount: this.partitionCount,
       pollIntervalMs: this.#options.pollIntervalMs,
-      commit: (points, deadLetters, tallies) => this.#commit(holder, points, deadLetters, tallies),
+      commit: (points, deadLetters) => this.#commit(holder, points, deadLetters),
       released: async () => {
         forget();
         this.#released.add(holder.token);
@@ -163,17 +171,12 @@ class EmbeddedBus implements Bus {
     };
   }
 
-  async #commit(
-    holder: LockHolder,
-    points: readonly CommitPoint[],
-    deadLetters: readonly DeadLetter[],
-    tallies: Tallies,
-  ): Promise<void> {
-    checkTallies(tallies);
+  async #commit(holder: LockHolder, points: readonly CommitPoint[], deadLetters: readonly DeadLetter[]): Promise<void> {
+    for (const { tallies = {} } of points) checkTallies(tallies);
     checkCommit(points, deadLetters);
     const more = await this.#writer.submit(0, transaction => {
       checkLock(transaction.file, holder);
-      return applyCommit(transaction, points, deadLetters, tallies, this.#options.maxDeadLetterBytes);
+      return applyCommit(transaction, points, deadLetters, this.#options.maxDeadLetterBytes);
     });
     if (more) void this.#trimRest();
   }

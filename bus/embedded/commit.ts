@@ -1,6 +1,6 @@
 /** The write actions behind `commit`, and trimming. */
 import { BusError } from '../errors.js';
-import type { CommitPoint, DeadLetter, Tallies } from '../types.js';
+import type { CommitPoint, DeadLetter } from '../types.js';
 import { putDeadLetter } from './dead-letters.js';
 import { MAX_PARTITIONS, recordKey } from './keys.js';
 import type { LogTransaction, PartitionRow } from './log-transaction.js';
@@ -39,17 +39,18 @@ function knownPartition(transaction: LogTransaction, partition: number): Partiti
   return transaction.partition(partition);
 }
 
-/** The highest point of each partition that moves its committed offset. */
-function advancing(transaction: LogTransaction, points: readonly CommitPoint[]): Map<number, number> {
-  const targets = new Map<number, number>();
-  for (const { partition, offset } of points) {
+/** Points that move the committed offset of their partition, the highest of each. */
+function advancing(transaction: LogTransaction, points: readonly CommitPoint[]): Map<number, CommitPoint> {
+  const targets = new Map<number, CommitPoint>();
+  for (const point of points) {
+    const { partition, offset } = point;
     const row = knownPartition(transaction, partition);
     if (offset > row.endOffset)
       throw new BusError(
         'BUS_CONFLICT',
         `commit of ${offset} in partition ${partition}, which ends at ${row.endOffset}`,
       );
-    if (offset > Math.max(row.committedOffset, targets.get(partition) ?? 0)) targets.set(partition, offset);
+    if (offset > Math.max(row.committedOffset, targets.get(partition)?.offset ?? 0)) targets.set(partition, point);
   }
   return targets;
 }
@@ -87,7 +88,6 @@ export function applyCommit(
   transaction: LogTransaction,
   points: readonly CommitPoint[],
   deadLetters: readonly DeadLetter[],
-  tallies: Tallies,
   maxDeadLetterBytes: number,
 ): boolean {
   const targets = advancing(transaction, points);
@@ -96,11 +96,11 @@ export function applyCommit(
   deadLetters.forEach((letter, i) => {
     if (letter.offset >= rows[i].committedOffset) putDeadLetter(transaction, letter, maxDeadLetterBytes);
   });
-  for (const [partition, offset] of targets) {
+  for (const { partition, offset, tallies = {} } of targets.values()) {
     const row = transaction.partition(partition);
     row.committedItems = sumsBelow(transaction, partition, row, offset).items;
     row.committedOffset = offset;
+    transaction.addTallies(tallies);
   }
-  transaction.addTallies(tallies);
   return trim(transaction, targets.keys());
 }

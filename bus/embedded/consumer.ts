@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { BusError } from '../errors.js';
-import type { BusConsumer, CommitPoint, DeadLetter, LogRecord, Tallies } from '../types.js';
+import type { BusConsumer, CommitPoint, DeadLetter, LogRecord } from '../types.js';
 import { recordKey } from './keys.js';
 import type { LogFile } from './log-file.js';
 import { readPartition, readPartitionNumbers } from './log-transaction.js';
@@ -11,7 +11,7 @@ export interface ConsumerHost {
   readonly file: LogFile;
   readonly partitionCount: number;
   readonly pollIntervalMs: number;
-  commit(points: readonly CommitPoint[], deadLetters: readonly DeadLetter[], tallies: Tallies): Promise<void>;
+  commit(points: readonly CommitPoint[], deadLetters: readonly DeadLetter[]): Promise<void>;
   released(): Promise<void>;
 }
 
@@ -69,13 +69,14 @@ export class EmbeddedConsumer implements BusConsumer {
     for (const sleeper of this.#sleepers) sleeper();
   }
 
-  async commit(
-    points: readonly CommitPoint[],
-    deadLetters: readonly DeadLetter[] = [],
-    tallies: Tallies = {},
-  ): Promise<void> {
+  async commit(points: readonly CommitPoint[], deadLetters: readonly DeadLetter[] = []): Promise<void> {
     this.#checkOpen();
-    await this.#host.commit(points, deadLetters, tallies);
+    await this.#host.commit(points, deadLetters);
+  }
+
+  /** None: while it lives, every partition is its own. */
+  takeRevoked(): readonly number[] {
+    return [];
   }
 
   close(): Promise<void> {

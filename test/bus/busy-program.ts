@@ -37,7 +37,7 @@ async function consume(): Promise<void> {
     const records = await consumer.poll(1 << 20, 100);
     const { partition, offset } = records[records.length >> 1] ?? {};
     if (partition === undefined || offset === undefined) continue;
-    await consumer.commit([{ partition, offset }], [], { commits: 1 });
+    await consumer.commit([{ partition, offset, tallies: { commits: 1 } }]);
     writeSync(1, `committed ${partition} ${offset}\n`);
   }
 }

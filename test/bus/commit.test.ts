@@ -18,7 +18,7 @@ describe('commit', () => {
     await bus.publish([record(0, 'a', 2), record(0, 'b', 3), record(0, 'c', 4)]);
     const consumer = await bus.consumer();
     await drain(consumer);
-    await consumer.commit([{ partition: 0, offset: 2 }], [], { stored: 5 });
+    await consumer.commit([{ partition: 0, offset: 2, tallies: { stored: 5 } }]);
     expect(await partition(bus)).toMatchObject({
       committedOffset: 2,
       committedItems: 5,
@@ -36,11 +36,11 @@ describe('commit', () => {
     await bus.publish([record(0, 'a'), record(0, 'b')]);
     const consumer = await bus.consumer();
     const records = await drain(consumer);
-    const commit = () => consumer.commit([{ partition: 0, offset: 2 }], [letterOf(records[0])], { stored: 2 });
+    const commit = () => consumer.commit([{ partition: 0, offset: 2, tallies: { stored: 2 } }], [letterOf(records[0])]);
     await commit();
     const before = await bus.state();
     await commit();
-    await consumer.commit([{ partition: 0, offset: 1 }], [letterOf(records[1])], { stored: 1 });
+    await consumer.commit([{ partition: 0, offset: 1, tallies: { stored: 1 } }], [letterOf(records[1])]);
     await consumer.commit([{ partition: 0, offset: 0 }]);
     expect(await bus.state()).toEqual(before);
     expect(await bus.deadLetters(10)).toHaveLength(1);
@@ -67,7 +67,7 @@ describe('commit', () => {
     await bus.publish([record(0, 'a')]);
     const consumer = await bus.consumer();
     const before = await bus.state();
-    const commit = consumer.commit([{ partition: 0, offset: 1 }, point], [], { stored: 1 });
+    const commit = consumer.commit([{ partition: 0, offset: 1, tallies: { stored: 1 } }, point]);
     await expect(commit).rejects.toMatchObject({ code, retryable: false });
     expect(await bus.state()).toEqual(before);
   });
@@ -89,7 +89,7 @@ describe('commit', () => {
     const consumer = await bus.consumer();
     const thief = { token: 'another', pid: process.pid, startedAt: '' };
     await tamper(directory, 'meta', tree => tree.put(Buffer.from('consumer'), Buffer.from(JSON.stringify(thief))));
-    const commit = consumer.commit([{ partition: 0, offset: 1 }], [], { stored: 1 });
+    const commit = consumer.commit([{ partition: 0, offset: 1, tallies: { stored: 1 } }]);
     await expect(commit).rejects.toMatchObject({ code: 'BUS_CONFLICT', retryable: false });
     expect(await partition(bus)).toMatchObject({ committedOffset: 0 });
     await consumer.close();
@@ -137,8 +137,8 @@ describe('dead letters', () => {
     await bus.publish([record(0, 'a', 3), record(1, 'b')]);
     const consumer = await bus.consumer();
     const [a, b] = await drain(consumer);
-    await consumer.commit([{ partition: 0, offset: 1 }], [letterOf(a, 'first')], { dead_letter: 3 });
-    await consumer.commit([{ partition: 1, offset: 1 }], [letterOf(b, 'second')], { dead_letter: 1 });
+    await consumer.commit([{ partition: 0, offset: 1, tallies: { dead_letter: 3 } }], [letterOf(a, 'first')]);
+    await consumer.commit([{ partition: 1, offset: 1, tallies: { dead_letter: 1 } }], [letterOf(b, 'second')]);
     await bus.close();
     const again = await openBus({ directory });
     const letters = await again.deadLetters(10);

@@ -148,6 +148,7 @@ class Pair {
     const points = [...this.model.partitions].map(([partition, { committed, polled }]) => ({
       partition,
       offset: committed + Math.floor((polled - committed) * share),
+      tallies: { commits: 1 },
     }));
     const moved = points.filter(({ partition, offset }) => offset > this.model.of(partition).committed);
     const letters = withDeadLetter ? moved.slice(0, 1) : [];
@@ -160,9 +161,8 @@ class Pair {
       reason: `step of ${partition}/${offset - 1}`,
       payload: new Uint8Array(0),
     }));
-    await this.consumer.commit(points, deadLetters, { commits: 1 });
-    if (moved.length === 0) return;
-    this.model.tally('commits', 1);
+    await this.consumer.commit(points, deadLetters);
+    if (moved.length > 0) this.model.tally('commits', moved.length);
     for (const letter of deadLetters) this.model.deadLetters.unshift(letter.reason);
     for (const { partition, offset } of moved) this.model.of(partition).committed = offset;
   }

@@ -33,7 +33,7 @@ describe('a full log', () => {
       expect(count).toBeGreaterThan(0);
       expect(state.partitions[0].endOffset).toBe(count);
       expect(state.counters).toEqual({ tried: count });
-      expect(state.usedBytes).toBeLessThanOrEqual(state.limitBytes);
+      expect(state.usedBytes).toBeLessThanOrEqual(state.limitBytes!);
       await expect(bus.publish([recordOf(0, bytes), record(0, 'x')])).rejects.toMatchObject({ code: 'BUS_FULL' });
       expect(await bus.state()).toEqual(state);
     },

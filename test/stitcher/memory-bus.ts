@@ -6,6 +6,7 @@ import type {
   CommitPoint,
   DeadLetter,
   LogRecord,
+  PartitionOffsets,
   RecordToPublish,
 } from '../../bus/index.js';
 
@@ -19,6 +20,8 @@ export interface ScheduledRecord {
 
 export class MemoryBus implements Bus {
   readonly partitionCount: number;
+  readonly maxRecordBytes = Number.POSITIVE_INFINITY;
+  readonly failed = new Promise<never>(() => {});
   nowMs: number;
   readonly #schedule: ScheduledRecord[];
   readonly #log: LogRecord[][];
@@ -70,18 +73,25 @@ export class MemoryBus implements Bus {
         records = this.#take(position, maxBytes);
         return records;
       },
-      commit: async (points: readonly CommitPoint[], deadLetters: readonly DeadLetter[] = [], tallies = {}) => {
+      takeRevoked: () => [],
+      commit: async (points: readonly CommitPoint[], deadLetters: readonly DeadLetter[] = []) => {
         await this.#point('before commit');
-        for (const { partition, offset } of points) {
+        this.dead.push(...deadLetters);
+        for (const { partition, offset, tallies = {} } of points) {
           if (offset <= this.#committed[partition]) continue;
           this.#committed[partition] = offset;
+          for (const [name, amount] of Object.entries(tallies)) {
+            this.counters[name] = (this.counters[name] ?? 0) + amount;
+          }
         }
-        this.dead.push(...deadLetters);
-        for (const [name, amount] of Object.entries(tallies)) this.counters[name] = (this.counters[name] ?? 0) + amount;
         await this.#point('after commit');
       },
       close: async () => {},
     };
+  }
+
+  async offsets(): Promise<readonly PartitionOffsets[]> {
+    return (await this.state()).partitions;
   }
 
   async state(): Promise<BusState> {
@@ -97,8 +107,6 @@ export class MemoryBus implements Bus {
         committedItems: 0,
       })),
       counters: this.counters,
-      usedBytes: 0,
-      limitBytes: Number.POSITIVE_INFINITY,
     };
   }
 

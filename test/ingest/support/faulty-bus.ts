@@ -15,6 +15,14 @@ export class FaultyBus implements Bus {
     return this.bus.partitionCount;
   }
 
+  get maxRecordBytes(): number {
+    return this.bus.maxRecordBytes;
+  }
+
+  get failed(): Promise<never> {
+    return this.bus.failed;
+  }
+
   /** From now on every publish goes through `fault`; undefined heals. */
   breakWith(fault: Fault | undefined): void {
     this.fault = fault;
@@ -30,6 +38,7 @@ export class FaultyBus implements Bus {
   }
 
   consumer: Bus['consumer'] = () => this.bus.consumer();
+  offsets: Bus['offsets'] = () => this.bus.offsets();
   state: Bus['state'] = () => this.bus.state();
   deadLetters: Bus['deadLetters'] = limit => this.bus.deadLetters(limit);
   close: Bus['close'] = () => this.bus.close();

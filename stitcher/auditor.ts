@@ -23,7 +23,8 @@ export class Auditor {
   readonly #store: TraceStore;
   readonly #open: OpenTraces;
   readonly #options: AuditorOptions;
-  #sinceMs: number;
+  /** By partition that is ours. */
+  readonly #sinceMs = new Map<number, number>();
   #cleanSequence = -1;
   #nextAtMs = 0;
   #running = false;
@@ -31,21 +32,29 @@ export class Auditor {
   lastFindings = 0;
   totalFindings = 0;
 
-  constructor(store: TraceStore, open: OpenTraces, options: AuditorOptions, startAtMs: number) {
+  constructor(store: TraceStore, open: OpenTraces, options: AuditorOptions) {
     this.#store = store;
     this.#open = open;
     this.#options = options;
-    this.#sinceMs = startAtMs;
   }
 
-  /** Position to start from after a restart, on the store's clock, epoch milliseconds. */
-  get auditedThroughMs(): number {
-    return this.#sinceMs;
+  /** Takes over partitions, each from a position on the store's clock, epoch milliseconds. */
+  gain(positionsMs: ReadonlyMap<number, number>): void {
+    for (const [partition, sinceMs] of positionsMs) this.#sinceMs.set(partition, sinceMs);
+  }
+
+  lose(partitions: ReadonlySet<number>): void {
+    for (const partition of partitions) this.#sinceMs.delete(partition);
+  }
+
+  /** By partition, where the next owner may start. */
+  get auditedThroughMs(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#sinceMs);
   }
 
   /** Whether a pass that began after write number `sequence` was finished found nothing wrong. */
   isClean(sequence: number): boolean {
-    return this.#cleanSequence >= sequence;
+    return this.#sinceMs.size === 0 || this.#cleanSequence >= sequence;
   }
 
   isDue(nowMs: number, sequence: number): boolean {
@@ -53,19 +62,15 @@ export class Auditor {
   }
 
   /**
-   * One pass. `sequence` numbers the last finished write of this stitcher; `partitions` are those it owns;
-   * `watermarkMs` says by the log's clock who is quiet.
+   * One pass. `sequence` numbers the last finished write of this stitcher (or partition it gained); `watermarkMs` says by
+   * the log's clock who is quiet.
    */
-  async run(
-    sequence: number,
-    partitions: ReadonlySet<number>,
-    watermarkMs: number,
-    clock: () => number,
-  ): Promise<void> {
+  async run(sequence: number, watermarkMs: number, clock: () => number): Promise<void> {
     this.#running = true;
     const startedMs = clock();
+    const partitions = new Set(this.#sinceMs.keys());
     try {
-      const { findings, serverNowMs } = await this.#store.audit(this.#sinceMs, MAX_FINDINGS);
+      const { findings, serverNowMs } = await this.#store.audit(Math.min(...this.#sinceMs.values()), MAX_FINDINGS);
       let isClean = findings.length < MAX_FINDINGS;
       this.lastFindings = 0;
       for (const { tenant, traceId, partitions: from, lastReceivedMs } of findings) {
@@ -79,7 +84,9 @@ export class Auditor {
       this.totalFindings += this.lastFindings;
       if (isClean) {
         this.#cleanSequence = sequence;
-        this.#sinceMs = serverNowMs - this.#options.overlapMs;
+        const throughMs = serverNowMs - this.#options.overlapMs;
+        // One that was lost and came back meanwhile has a position of its own; this one is as true.
+        for (const partition of partitions) if (this.#sinceMs.has(partition)) this.#sinceMs.set(partition, throughMs);
       }
     } finally {
       const nowMs = clock();

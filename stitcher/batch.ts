@@ -11,6 +11,8 @@ export class Batch {
   readonly deadLetters: DeadLetter[] = [];
   /** By partition: spans that a foreign producer put into the log with ids no receiver would have accepted. */
   readonly rejectedSpans = new Map<number, number>();
+  /** Partitions lost since the batch was begun: what it holds of them does not stay in memory. */
+  readonly revoked = new Set<number>();
   payloadBytes = 0;
   firstAtMs = 0;
 
@@ -44,6 +46,7 @@ export class Batch {
     this.records.length = 0;
     this.deadLetters.length = 0;
     this.rejectedSpans.clear();
+    this.revoked.clear();
     this.payloadBytes = 0;
   }
 

@@ -74,6 +74,12 @@ export class Closer {
     return taken;
   }
 
+  /** Lists them again, those that are still waiting. */
+  putBack(items: readonly SlotToRestitch[]): void {
+    const { traces } = this.#open;
+    this.toRestitch.push(...items.filter(({ slot, generation }) => traces.generation[slot] === generation));
+  }
+
   /** Assembles and writes a trace; with `isForced` false only if it is complete, else it waits for its idle time. */
   #close(slot: number, isForced: boolean): boolean {
     const open = this.#open;

@@ -6,6 +6,7 @@
  * and their rows, ready to be assembled. It never does I/O and never reads a clock.
  */
 import type { SpanBlock } from '../otlp/index.js';
+import { BlockCopier } from './block-copier.js';
 import { DueQueue } from './due-queue.js';
 import { Interner } from './interner.js';
 import { hexToWord, wordToHex } from './row-columns.js';
@@ -38,7 +39,7 @@ export class OpenTraces {
   readonly #windows: Windows;
   readonly #seen: TraceIdSet;
   readonly #queues: DueQueue[] = [];
-  #memo = new Uint32Array(1 << 12);
+  readonly #copier = new BlockCopier(this.spans, this.interner);
 
   constructor(windows: Windows, seenCapacityBits = 20) {
     this.#windows = windows;
@@ -49,7 +50,7 @@ export class OpenTraces {
 
   /** Takes in the spans of a stored block. */
   addBlock(block: SpanBlock): void {
-    const memo = this.#freshMemo(block.dictionary.count);
+    this.#copier.begin(block);
     const words = block.traceIdWords;
     for (let row = 0; row < block.rows; row++) {
       const record = block.record[row];
@@ -57,7 +58,7 @@ export class OpenTraces {
       const w = row * 4;
       const slot = this.#slotOf(tenant, words[w], words[w + 1], words[w + 2], words[w + 3]);
       this.#noteArrival(slot, block.recordPartition[record], block.recordAppendTimeMs[record]);
-      if (this.traces.isStoreBacked[slot] === 0) this.#addSpan(block, row, slot, memo);
+      if (this.traces.isStoreBacked[slot] === 0) this.#addSpan(block, row, slot);
     }
   }
 
@@ -159,6 +160,20 @@ export class OpenTraces {
     traces.remove(slot);
   }
 
+  /**
+   * Lets go of every trace with spans from one of the partitions: their records will come again, and must not be counted
+   * twice. Passes over all slots.
+   */
+  forget(partitions: ReadonlySet<number>): void {
+    const { traces } = this;
+    for (let slot = 0; slot < traces.highWater; slot++) {
+      if (traces.state[slot] === TraceState.FREE) continue;
+      if (traces.isMixed[slot] === 1 || partitions.has(traces.partition[slot])) this.evict(slot);
+    }
+    // What waited in them is gone.
+    for (const partition of partitions) delete this.#queues[partition];
+  }
+
   /** Drops the spans of a trace from memory: from now on it is restitched from the store. */
   makeStoreBacked(slot: number): void {
     if (this.traces.isStoreBacked[slot] === 1) return;
@@ -225,6 +240,7 @@ export class OpenTraces {
     const isFirst = traces.firstReceivedMs[slot] === 0;
     if (isFirst || receivedMs < traces.firstReceivedMs[slot]) traces.firstReceivedMs[slot] = receivedMs;
     if (isFirst || receivedMs > traces.lastReceivedMs[slot]) traces.lastReceivedMs[slot] = receivedMs;
+    if (!isFirst && traces.partition[slot] !== partition) traces.isMixed[slot] = 1;
     traces.partition[slot] = partition;
     traces.arrivals[slot]++;
     const { completeAfterMs, debounceMs } = this.#windows;
@@ -251,62 +267,20 @@ export class OpenTraces {
     queue.push(dueMs, slot, traces.generation[slot]);
   }
 
-  #addSpan(block: SpanBlock, row: number, slot: number, memo: Uint32Array): void {
+  #addSpan(block: SpanBlock, row: number, slot: number): void {
     const traces = this.traces;
     if (traces.rowCount[slot] >= this.#windows.maxSpansPerTrace * 2) {
       this.makeStoreBacked(slot);
       return;
     }
-    const spans = this.spans;
-    const at = spans.allocate();
-    spans.spanId[at * 2] = block.spanIdWords[row * 2];
-    spans.spanId[at * 2 + 1] = block.spanIdWords[row * 2 + 1];
-    spans.parentId[at * 2] = block.parentSpanIdWords[row * 2];
-    spans.parentId[at * 2 + 1] = block.parentSpanIdWords[row * 2 + 1];
-    spans.kind[at] = block.kind[row];
-    spans.status[at] = block.statusCode[row];
-    spans.startLow[at] = block.startWords[row * 2];
-    spans.startHigh[at] = block.startWords[row * 2 + 1];
-    spans.endLow[at] = block.endWords[row * 2];
-    spans.endHigh[at] = block.endWords[row * 2 + 1];
-    spans.service[at] = this.#interned(block, block.service[row], memo);
-    spans.name[at] = this.#interned(block, block.name[row], memo);
-    spans.tier[at] = this.#interned(block, block.tier[row], memo);
-    spans.environment[at] = this.#interned(block, block.environment[row], memo);
-    spans.host[at] = this.#interned(block, block.host[row], memo);
-    spans.peerService[at] = this.#interned(block, block.peerService[row], memo);
-    spans.locality[at] = this.#interned(block, block.locality[row], memo);
-    spans.region[at] = this.#interned(block, block.region[row], memo);
-    spans.country[at] = this.#interned(block, block.country[row], memo);
-    spans.locationRank[at] = block.locationRank[row];
-    spans.isDatabaseCall[at] = block.isDatabaseCall[row];
-    spans.flags[at] = block.flags[row];
-    spans.checksum[at] = block.checksum[row];
-    spans.receivedMs[at] = block.recordAppendTimeMs[block.record[row]];
-    spans.next[at] = traces.head[slot];
+    const at = this.#copier.copy(block, row);
+    this.spans.next[at] = traces.head[slot];
     traces.head[slot] = at;
     traces.rowCount[slot]++;
-  }
-
-  /** A block's dictionary index → interned number, remembered for the block. */
-  #interned(block: SpanBlock, index: number, memo: Uint32Array): number {
-    if (index === 0) return 0;
-    let interned = memo[index];
-    if (interned === 0) {
-      interned = this.interner.index(block.dictionary.text(index));
-      memo[index] = interned;
-    }
-    return interned;
   }
 
   #tenantIndex(block: SpanBlock, record: number): number {
     if (this.tenants.length === 1 && block.dictionary.text(block.recordTenant[record]) === this.tenants[0]) return 0;
     return this.tenantNumber(block.dictionary.text(block.recordTenant[record]));
-  }
-
-  #freshMemo(count: number): Uint32Array {
-    if (this.#memo.length < count) this.#memo = new Uint32Array(count * 2);
-    this.#memo.fill(0, 0, count);
-    return this.#memo;
   }
 }

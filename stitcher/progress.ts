@@ -6,7 +6,7 @@ import type { TraceStore } from '../store/index.js';
 
 /** The JSON in `progress.state` of a stitcher. */
 export interface StitcherProgress {
-  /** Committed offset by partition. */
+  /** Of the partitions it owns, the offset up to which records are stored and committed. */
   readonly partitions: Readonly<Record<string, number>>;
   readonly watermark_ms: number;
   readonly open_traces: number;
@@ -14,7 +14,8 @@ export interface StitcherProgress {
   readonly pending: number;
   /** Whether everything written so far has been audited and found right. */
   readonly audited: boolean;
-  readonly audited_through_ms: number;
+  /** By partition, on the store's clock. True of the store, whoever owns the partition by now. */
+  readonly audited_through_ms: Readonly<Record<string, number>>;
   /** When the newest trace row was stored. */
   readonly last_trace_row_ms: number;
 }
@@ -36,7 +37,7 @@ export class ProgressWriter {
 
   async write(progress: StitcherProgress, nowMs: number, isFinal = false): Promise<void> {
     if (this.#writing && !isFinal) return;
-    const text = JSON.stringify({ ...progress, watermark_ms: 0, audited_through_ms: 0 });
+    const text = JSON.stringify({ ...progress, watermark_ms: 0, audited_through_ms: {} });
     const waitMs = text === this.#lastText ? WATERMARK_INTERVAL_MS : MIN_INTERVAL_MS;
     if (!isFinal && nowMs - this.#lastAtMs < waitMs) return;
     this.#writing = true;
@@ -50,16 +51,25 @@ export class ProgressWriter {
   }
 }
 
-/** Where auditing starts: where this instance, or else the one that had got least far, stopped; 0 for a new store. */
-export async function auditStart(store: TraceStore, instance: string): Promise<number> {
+/**
+ * Where auditing of each partition starts: where any owner of it has got to. A partition that nobody has owned starts
+ * where the least of the others does (what is older than that was there before it); 0 for a new store.
+ */
+export async function auditPositions(store: TraceStore, partitions: readonly number[]): Promise<Map<number, number>> {
   const rows = await store.loadProgress('stitcher');
-  const own = rows.filter(row => row.instance === instance);
-  const positions = (own.length > 0 ? own : rows).map(row => auditedThrough(row.state));
-  return positions.length === 0 ? 0 : Math.min(...positions);
+  const newest = new Map<string, number>();
+  for (const { state } of rows) {
+    for (const [partition, throughMs] of auditedThrough(state)) {
+      newest.set(partition, Math.max(newest.get(partition) ?? 0, throughMs));
+    }
+  }
+  const leastMs = newest.size === 0 ? 0 : Math.min(...newest.values());
+  return new Map(partitions.map(partition => [partition, newest.get(String(partition)) ?? leastMs]));
 }
 
-function auditedThrough(state: string): number {
-  const parsed: unknown = JSON.parse(state);
-  const through = (parsed as Partial<StitcherProgress>).audited_through_ms;
-  return typeof through === 'number' ? through : 0;
+function auditedThrough(state: string): [string, number][] {
+  const { audited_through_ms: through = {}, partitions = {} } = JSON.parse(state) as Partial<StitcherProgress>;
+  // Up to version 0.1 there was one position for all.
+  if (typeof through === 'number') return Object.keys(partitions).map(partition => [partition, through]);
+  return Object.entries(through);
 }

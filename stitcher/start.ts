@@ -2,17 +2,23 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { Stitcher, type StitcherOptions } from './stitcher.js';
 
-export interface StitcherStartOptions extends Omit<StitcherOptions, 'auditOverlapMs' | 'tickMs'> {
+export interface StitcherStartOptions extends Omit<StitcherOptions, 'auditOverlapMs' | 'tickMs' | 'offsetsEveryMs'> {
   readonly registry: Registry;
 }
 
 /** An insert is visible this long after its rows were stamped, at the latest. */
 const AUDIT_OVERLAP_MS = 15_000;
 const TICK_MS = 100;
+const OFFSETS_EVERY_MS = 200;
 
 export async function startStitcher(options: StitcherStartOptions): Promise<Stitcher> {
   const { registry, ...rest } = options;
-  const stitcher = await Stitcher.start({ ...rest, auditOverlapMs: AUDIT_OVERLAP_MS, tickMs: TICK_MS });
+  const stitcher = await Stitcher.start({
+    ...rest,
+    auditOverlapMs: AUDIT_OVERLAP_MS,
+    tickMs: TICK_MS,
+    offsetsEveryMs: OFFSETS_EVERY_MS,
+  });
   exposeMetrics(stitcher, registry);
   return stitcher;
 }

@@ -1,6 +1,6 @@
 /**
- * The stitcher's loop: records in, spans stored, offsets committed, traces closed and restated. One at a time per set of
- * partitions; everything it holds can be lost at any await (docs/stitching.md, ARCHITECTURE.md).
+ * The stitcher's loop: records in, spans stored, offsets committed, traces closed and restated, for the partitions it
+ * owns; everything it holds can be lost at any await (docs/stitching.md, ARCHITECTURE.md).
  *
  * Order within a batch: spans stored → arrivals stored → spans taken into memory → offsets committed. So a revision is
  * never written for spans that are not stored, and what is committed is stored.
@@ -15,7 +15,9 @@ import { Batch } from './batch.js';
 import { BatchWriter } from './batch-writer.js';
 import { Closer, type SlotToRestitch } from './closer.js';
 import { OpenTraces, type Windows } from './open-traces.js';
-import { auditStart, ProgressWriter, type StitcherProgress } from './progress.js';
+import { Ownership } from './ownership.js';
+import { Patience } from './patience.js';
+import { ProgressWriter, type StitcherProgress } from './progress.js';
 import { Restitcher } from './restitcher.js';
 import { RevisionWriter } from './revision-writer.js';
 import { TraceRows } from './trace-rows.js';
@@ -27,7 +29,7 @@ export interface StitcherOptions {
   readonly store: TraceStore;
   readonly reader: SpanReader;
   readonly logger: Logger;
-  /** Names this stitcher in the store; the same after a restart. */
+  /** Names this stitcher in the store; no other that lives may have the same. */
   readonly instance: string;
   /** Epoch milliseconds. */
   readonly clock: () => number;
@@ -42,13 +44,14 @@ export interface StitcherOptions {
   readonly flushEveryMs: number;
   /** Longest wait for records, and so between looks at what is due. */
   readonly tickMs: number;
+  /** How often the log is asked for its ends, at most. */
+  readonly offsetsEveryMs: number;
   /** Remembers 2^(bits − 1) traces or more that it has let go of, in 40 bytes × 2^bits. Default 20. */
   readonly seenCapacityBits?: number;
 }
 
 const RESTITCH_BATCH = 200;
 const MAX_PENDING_ROW_BLOCKS = 2;
-const RECENT_TRACES = 500_000;
 
 export class Stitcher {
   /** Settles when the loop has ended; rejects if it ended by a failure. */
@@ -67,6 +70,8 @@ export class Stitcher {
   readonly #revisionWriter: RevisionWriter;
   readonly #progress: ProgressWriter;
   readonly #watermarks: Watermarks;
+  readonly #ownership: Ownership;
+  readonly #patience: Patience;
   readonly #abort = new AbortController();
   #filling = new Batch();
   #spare = new Batch();
@@ -74,27 +79,21 @@ export class Stitcher {
   #storing: Promise<void> = Promise.resolve();
   #restitching: Promise<void> | null = null;
   #auditing: Promise<void> | null = null;
+  #reporting: Promise<void> | null = null;
   /** Numbers finished writes: the auditor is clean up to one of them. */
   #writeSequence = 0;
   #stopping = false;
   #failure: unknown = null;
 
   static async start(options: StitcherOptions): Promise<Stitcher> {
-    const { store, windows, logger } = options;
-    const open = new OpenTraces(windows, options.seenCapacityBits);
-    const consumer = await options.bus.consumer();
-    // What was stored before is only in the store: its late spans must find the rest of their trace there.
-    const recent = await store.recentTraces(windows.maxOpenMs + windows.idleMs, RECENT_TRACES);
-    for (const { tenant, traceId } of recent) open.addSeen(tenant, traceId);
-    const startAtMs = await auditStart(store, options.instance);
-    logger.info({ recentTraces: recent.length, auditFromMs: startAtMs }, 'stitcher started');
-    return new Stitcher(options, consumer, open, startAtMs);
+    return new Stitcher(options, await options.bus.consumer());
   }
 
-  private constructor(options: StitcherOptions, consumer: BusConsumer, open: OpenTraces, auditStartMs: number) {
+  private constructor(options: StitcherOptions, consumer: BusConsumer) {
     const { windows, store, reader, logger, clock } = options;
     this.#options = options;
     this.#consumer = consumer;
+    const open = new OpenTraces(windows, options.seenCapacityBits);
     this.#open = open;
     const assembler = new Assembler({
       maxClockSkewNs: options.maxClockSkewMs * 1e6,
@@ -113,9 +112,19 @@ export class Stitcher {
     this.#revisionWriter = new RevisionWriter(store, rows, signal, clock);
     this.batches = new BatchWriter({ store, consumer, reader, logger, signal, onStored: batch => this.#takeIn(batch) });
     const audit = { everyMs: options.auditEveryMs, overlapMs: options.auditOverlapMs, quietMs: windows.idleMs };
-    this.auditor = new Auditor(store, open, audit, auditStartMs);
+    this.auditor = new Auditor(store, open, audit);
     this.#progress = new ProgressWriter(store, options.instance);
-    this.#watermarks = new Watermarks(options.bus, clock);
+    this.#watermarks = new Watermarks(options.bus, clock, options.offsetsEveryMs);
+    this.#patience = new Patience(logger, signal);
+    this.#ownership = new Ownership({
+      store,
+      consumer,
+      recentMs: windows.maxOpenMs + windows.idleMs,
+      onLost: partitions => this.#lose(partitions),
+      onSeen: (tenant, traceId) => open.addSeen(tenant, traceId),
+      onGained: auditFromMs => this.#gain(auditFromMs),
+      insist: work => this.#patience.insist(work),
+    });
     this.done = this.#run();
     // The owner awaits `done` at its leisure; until then a failure must not count as unhandled.
     this.done.catch(() => {});
@@ -152,7 +161,7 @@ export class Stitcher {
       await this.#progress.write(this.#state(), this.#options.clock(), true);
     } finally {
       this.#abort.abort();
-      await Promise.allSettled([this.#storing, this.#restitching, this.#auditing]);
+      await Promise.allSettled([this.#storing, this.#restitching, this.#auditing, this.#reporting]);
       await this.#consumer.close();
     }
   }
@@ -162,6 +171,7 @@ export class Stitcher {
     const batch = this.#filling;
     const waitMs = batch.isEmpty ? tickMs : Math.max(0, Math.min(tickMs, batch.firstAtMs + flushEveryMs - clock()));
     const records = await this.#consumer.poll(Math.max(1, batchMaxBytes - batch.payloadBytes), waitMs);
+    await this.#ownership.refresh();
     const nowMs = clock();
     for (const record of records) batch.add(record, reader, nowMs);
     if (batch.isEmpty) return;
@@ -190,6 +200,7 @@ export class Stitcher {
   #takeIn(batch: Batch): void {
     const open = this.#open;
     open.addBlock(batch.block);
+    if (batch.revoked.size > 0) open.forget(batch.revoked);
     const { maxMemoryBytes } = this.#options;
     if (open.byteLength <= maxMemoryBytes) return;
     this.revisions += this.#closer.relieve(maxMemoryBytes / 2);
@@ -197,11 +208,31 @@ export class Stitcher {
     if (open.byteLength > maxMemoryBytes / 2 && open.traces.size === 0) open.clearStrings();
   }
 
+  /** What was read of them and not committed comes again: memory must not count it twice, now or once it is stored. */
+  #lose(partitions: ReadonlySet<number>): void {
+    for (const partition of partitions) {
+      this.#filling.revoked.add(partition);
+      this.#spare.revoked.add(partition);
+    }
+    this.#open.forget(partitions);
+    this.auditor.lose(partitions);
+    this.#options.logger.info({ partitions: [...partitions] }, 'partitions lost');
+  }
+
+  async #gain(auditFromMs: ReadonlyMap<number, number>): Promise<void> {
+    this.auditor.gain(auditFromMs);
+    // Not settled until a pass that begins from now on finds nothing wrong: nobody may believe the former owner longer.
+    this.#writeSequence++;
+    await this.#progress.write(this.#state(), this.#options.clock(), true);
+    this.#options.logger.info({ auditFromMs: Object.fromEntries(auditFromMs) }, 'partitions gained');
+  }
+
   /** Moves the watermarks on and closes, restitches, audits what is due. */
   async #advance(): Promise<void> {
     const { clock } = this.#options;
-    await this.#watermarks.refresh(this.#consumer.partitions);
-    for (const partition of this.#consumer.partitions) {
+    const { partitions } = this.#ownership;
+    await this.#patience.attempt('the log', this.#watermarks.refresh(partitions));
+    for (const partition of partitions) {
       this.revisions += this.#closer.advance(partition, this.#watermarks.of(partition));
     }
     this.#flushRows();
@@ -209,7 +240,7 @@ export class Stitcher {
     this.#startRestitch();
     const isQuiet = this.#revisionWriter.pending === 0 && this.#restitching === null && !this.#stopping;
     if (isQuiet && this.#auditing === null && this.auditor.isDue(clock(), this.#writeSequence)) this.#startAudit();
-    if (!this.#stopping) void this.#guard(this.#progress.write(this.#state(), clock()));
+    if (this.#reporting === null && !this.#stopping) this.#startReport();
   }
 
   #flushRows(): void {
@@ -225,7 +256,8 @@ export class Stitcher {
     if (this.#restitching !== null) return;
     const batch = this.#closer.takeRestitches(RESTITCH_BATCH);
     if (batch.length === 0) return;
-    this.#restitching = this.#guard(this.#restitch(batch)).finally(() => {
+    const pass = this.#patience.attempt('restitching', this.#restitch(batch), () => this.#closer.putBack(batch));
+    this.#restitching = this.#guard(pass).finally(() => {
       this.#restitching = null;
     });
   }
@@ -244,20 +276,27 @@ export class Stitcher {
   }
 
   #startAudit(): void {
-    const partitions = new Set(this.#consumer.partitions);
-    const watermarkMs = this.#watermarks.lowest(this.#consumer.partitions);
-    const pass = this.auditor.run(this.#writeSequence, partitions, watermarkMs, this.#options.clock);
-    this.#auditing = this.#guard(pass).finally(() => {
+    const watermarkMs = this.#watermarks.lowest(this.#ownership.partitions);
+    const pass = this.auditor.run(this.#writeSequence, watermarkMs, this.#options.clock);
+    this.#auditing = this.#guard(this.#patience.attempt('auditing', pass)).finally(() => {
       this.#auditing = null;
     });
   }
 
+  #startReport(): void {
+    const report = this.#progress.write(this.#state(), this.#options.clock());
+    this.#reporting = this.#guard(this.#patience.attempt('reporting', report)).finally(() => {
+      this.#reporting = null;
+    });
+  }
+
   #state(): StitcherProgress {
+    const { partitions } = this.#ownership;
     const { pending: rowBlocks, lastStoredMs } = this.#revisionWriter;
     const pending = this.#closer.toRestitch.length + rowBlocks + Number(this.#restitching !== null);
     return {
-      partitions: this.#watermarks.committedOffsets(),
-      watermark_ms: this.#watermarks.lowest(this.#consumer.partitions),
+      partitions: this.#watermarks.committedOffsets(partitions),
+      watermark_ms: this.#watermarks.lowest(partitions),
       open_traces: this.#open.traces.openCount,
       pending,
       audited: pending === 0 && this.auditor.isClean(this.#writeSequence),

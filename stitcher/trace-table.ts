@@ -41,6 +41,8 @@ export class TraceTable {
   /** When the slot is looked at next, on the watermark of its partition; Infinity: not queued (see DueQueue). */
   dueMs = new Float64Array(0);
   partition = new Uint16Array(0);
+  /** Whether records of several partitions brought it spans (a foreign producer, or a changed number of partitions). */
+  isMixed = new Uint8Array(0);
   head = new Int32Array(0);
   /** Rows chained from `head`, duplicates not yet removed. */
   rowCount = new Uint32Array(0);
@@ -83,6 +85,7 @@ export class TraceTable {
     this.tenant[slot] = tenant;
     this.state[slot] = TraceState.OPEN;
     this.isStoreBacked[slot] = 0;
+    this.isMixed[slot] = 0;
     this.dueMs[slot] = Number.POSITIVE_INFINITY;
     this.head[slot] = -1;
     this.rowCount[slot] = 0;
@@ -202,6 +205,7 @@ export class TraceTable {
     this.state = grow8(this.state);
     this.generation = grow32(this.generation);
     this.isStoreBacked = grow8(this.isStoreBacked);
+    this.isMixed = grow8(this.isMixed);
     this.dueMs = grow64(this.dueMs);
     const partition = new Uint16Array(capacity);
     partition.set(this.partition);

@@ -7,12 +7,16 @@ import type { Bus, LogRecord } from '../bus/index.js';
 export class Watermarks {
   readonly #bus: Bus;
   readonly #clock: () => number;
+  readonly #everyMs: number;
   readonly #watermarkMs = new Map<number, number>();
   readonly #committed = new Map<number, number>();
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(bus: Bus, clock: () => number) {
+  /** `everyMs`: the log is asked at most so often; it may be on another machine. */
+  constructor(bus: Bus, clock: () => number, everyMs: number) {
     this.#bus = bus;
     this.#clock = clock;
+    this.#everyMs = everyMs;
   }
 
   /** Records that are stored and committed. */
@@ -26,8 +30,9 @@ export class Watermarks {
   /** Moves idle partitions on. The clock is read before the log: whatever is appended later is stamped later. */
   async refresh(partitions: readonly number[]): Promise<void> {
     const nowMs = this.#clock();
-    const states = (await this.#bus.state()).partitions;
-    for (const { partition, committedOffset, endOffset } of states) {
+    if (nowMs - this.#lookedAtMs < this.#everyMs) return;
+    this.#lookedAtMs = nowMs;
+    for (const { partition, committedOffset, endOffset } of await this.#bus.offsets()) {
       if (!partitions.includes(partition)) continue;
       this.#committed.set(partition, committedOffset);
       if (committedOffset === endOffset) this.#raise(partition, nowMs);
@@ -42,8 +47,8 @@ export class Watermarks {
     return partitions.length === 0 ? 0 : Math.min(...partitions.map(partition => this.of(partition)));
   }
 
-  committedOffsets(): Record<string, number> {
-    return Object.fromEntries([...this.#committed].map(([partition, offset]) => [String(partition), offset]));
+  committedOffsets(partitions: readonly number[]): Record<string, number> {
+    return Object.fromEntries(partitions.map(partition => [String(partition), this.#committed.get(partition) ?? 0]));
   }
 
   #raise(partition: number, timeMs: number): void {

@@ -75,8 +75,8 @@ export interface TraceStore {
   readLiveRows(tenant: string, traceIds: readonly string[]): Promise<LiveRow[]>;
   /** Findings among traces touched since `sinceMs` (server clock), at most `limit`; and the server's clock before looking. */
   audit(sinceMs: number, limit: number): Promise<{ findings: AuditFinding[]; serverNowMs: number }>;
-  /** Traces with records appended in the last `windowMs` of what is stored, newest first. */
-  recentTraces(windowMs: number, limit: number): Promise<SeenTrace[]>;
+  /** Traces with records appended to the given partitions in the last `windowMs` of what is stored, newest first. */
+  recentTraces(windowMs: number, limit: number, partitions: readonly number[]): Promise<SeenTrace[]>;
   selectTraces(selection: RestitchSelection): Promise<SeenTrace[]>;
   loadProgress(name: string): Promise<{ instance: string; atMs: number; state: string }[]>;
   saveProgress(name: string, instance: string, state: string): Promise<void>;
@@ -194,12 +194,13 @@ class ClickHouseTraceStore implements TraceStore {
     return { findings, serverNowMs: Number(now) };
   }
 
-  async recentTraces(windowMs: number, limit: number): Promise<SeenTrace[]> {
+  async recentTraces(windowMs: number, limit: number, partitions: readonly number[]): Promise<SeenTrace[]> {
     const rows = await this.#store.queryRows(
       `SELECT tenant, trace_id FROM trace_arrivals
-       WHERE received >= (SELECT max(received) FROM trace_arrivals) - toIntervalMillisecond({window:Int64})
+       WHERE partition IN {partitions:Array(UInt16)}
+         AND received >= (SELECT max(received) FROM trace_arrivals) - toIntervalMillisecond({window:Int64})
        GROUP BY tenant, trace_id ORDER BY max(received) DESC LIMIT {limit:UInt32}`,
-      { window: windowMs, limit },
+      { window: windowMs, limit, partitions },
     );
     return rows.map(toSeenTrace);
   }

@@ -1,4 +1,7 @@
-/** A log in memory on a virtual clock: waiting for records moves time on to the next scheduled append. */
+/**
+ * A log in memory on a virtual clock: waiting for records moves time on to the next scheduled append. Its consumers own all
+ * partitions, as those of the embedded log do, or are members of a group.
+ */
 import type {
   Bus,
   BusConsumer,
@@ -9,6 +12,8 @@ import type {
   PartitionOffsets,
   RecordToPublish,
 } from '../../bus/index.js';
+import type { Random } from '../support/random.js';
+import { Member, MemoryGroup } from './memory-group.js';
 
 export interface ScheduledRecord {
   readonly atMs: number;
@@ -16,6 +21,11 @@ export interface ScheduledRecord {
   readonly tenant: string;
   readonly itemCount: number;
   readonly payload: Uint8Array;
+}
+
+/** A consumer whose process may die. */
+export interface MortalConsumer extends BusConsumer {
+  abandon(): void;
 }
 
 export class MemoryBus implements Bus {
@@ -29,13 +39,21 @@ export class MemoryBus implements Bus {
   readonly dead: DeadLetter[] = [];
   readonly counters: Record<string, number> = {};
   onEffect: (point: string) => void = () => {};
+  readonly group: MemoryGroup | null;
 
-  constructor(partitionCount: number, startMs: number, schedule: readonly ScheduledRecord[]) {
+  /** `groupRandom`: consumers form a group whose partitions move as it says. */
+  constructor(
+    partitionCount: number,
+    startMs: number,
+    schedule: readonly ScheduledRecord[],
+    groupRandom: Random | null = null,
+  ) {
     this.partitionCount = partitionCount;
     this.nowMs = startMs;
     this.#schedule = [...schedule].sort((a, b) => a.atMs - b.atMs);
     this.#log = Array.from({ length: partitionCount }, () => []);
     this.#committed = new Array(partitionCount).fill(0);
+    this.group = groupRandom === null ? null : new MemoryGroup(groupRandom, this.#committed);
   }
 
   readonly clock = (): number => this.nowMs;
@@ -53,11 +71,14 @@ export class MemoryBus implements Bus {
     for (const record of records) this.#append(record, this.nowMs);
   }
 
-  async consumer(): Promise<BusConsumer> {
-    const position = [...this.#committed];
-    const partitions = position.map((_, partition) => partition);
+  async consumer(): Promise<MortalConsumer> {
+    const { group } = this;
+    const member = group?.join(this.nowMs) ?? this.#soleOwner();
+    const { position } = member;
     return {
-      partitions,
+      get partitions() {
+        return [...position.keys()];
+      },
       poll: async (maxBytes, waitMs) => {
         await this.#point('poll');
         // Lets timers and the test run: a stitcher on a virtual clock never waits.
@@ -73,12 +94,14 @@ export class MemoryBus implements Bus {
         records = this.#take(position, maxBytes);
         return records;
       },
-      takeRevoked: () => [],
+      takeRevoked: () => member.revoked.splice(0),
+      abandon: () => group?.abandon(member, this.nowMs),
       commit: async (points: readonly CommitPoint[], deadLetters: readonly DeadLetter[] = []) => {
         await this.#point('before commit');
         this.dead.push(...deadLetters);
         for (const { partition, offset, tallies = {} } of points) {
           if (offset <= this.#committed[partition]) continue;
+          if (group !== null && (!group.owns(member, partition) || offset > (position.get(partition) ?? 0))) continue;
           this.#committed[partition] = offset;
           for (const [name, amount] of Object.entries(tallies)) {
             this.counters[name] = (this.counters[name] ?? 0) + amount;
@@ -86,8 +109,15 @@ export class MemoryBus implements Bus {
         }
         await this.#point('after commit');
       },
-      close: async () => {},
+      close: async () => group?.leave(member, this.nowMs),
     };
+  }
+
+  /** Stale owners of the embedded log do not exist, but the stitcher must survive them: nobody is fenced. */
+  #soleOwner(): Member {
+    const member = new Member();
+    for (const [partition, offset] of this.#committed.entries()) member.position.set(partition, offset);
+    return member;
   }
 
   async offsets(): Promise<readonly PartitionOffsets[]> {
@@ -122,21 +152,24 @@ export class MemoryBus implements Bus {
   }
 
   #appendDue(): void {
+    this.group?.advance(this.nowMs);
     while (this.#schedule.length > 0 && this.#schedule[0].atMs <= this.nowMs) {
       const due = this.#schedule.shift();
       if (due !== undefined) this.#append(due, due.atMs);
     }
   }
 
-  #take(position: number[], maxBytes: number): LogRecord[] {
+  #take(position: Map<number, number>, maxBytes: number): LogRecord[] {
     const records: LogRecord[] = [];
     let bytes = 0;
-    for (let partition = 0; partition < this.partitionCount; partition++) {
-      while (position[partition] < this.#log[partition].length && (bytes < maxBytes || records.length === 0)) {
-        const record = this.#log[partition][position[partition]++];
+    for (let [partition, offset] of position) {
+      const log = this.#log[partition];
+      while (offset < log.length && (bytes < maxBytes || records.length === 0)) {
+        const record = log[offset++];
         records.push(record);
         bytes += record.payload.length;
       }
+      position.set(partition, offset);
     }
     return records;
   }

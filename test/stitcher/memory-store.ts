@@ -126,11 +126,12 @@ export class MemoryStore implements TraceStore {
     return { findings: findings.sort((a, b) => a.lastReceivedMs - b.lastReceivedMs).slice(0, limit), serverNowMs };
   }
 
-  async recentTraces(windowMs: number, limit: number): Promise<SeenTrace[]> {
+  async recentTraces(windowMs: number, limit: number, partitions: readonly number[]): Promise<SeenTrace[]> {
+    await this.#point('recentTraces');
     const newest = Math.max(0, ...this.tables.trace_arrivals.map(row => Number(row.received)));
     const seen = new Map<string, SeenTrace>();
     for (const row of this.tables.trace_arrivals) {
-      if (Number(row.received) < newest - windowMs) continue;
+      if (Number(row.received) < newest - windowMs || !partitions.includes(Number(row.partition))) continue;
       seen.set(`${row.tenant}/${row.trace_id}`, { tenant: String(row.tenant), traceId: String(row.trace_id) });
     }
     return [...seen.values()].slice(0, limit);
@@ -144,6 +145,7 @@ export class MemoryStore implements TraceStore {
   }
 
   async loadProgress(name: string): Promise<{ instance: string; atMs: number; state: string }[]> {
+    await this.#point('loadProgress');
     return [...this.progress].filter(([key]) => key.startsWith(`${name}/`)).map(([, value]) => value);
   }
 

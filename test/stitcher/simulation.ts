@@ -1,7 +1,8 @@
 /**
  * A whole life of the stitcher on a virtual clock: seeded spans arrive in any grouping and order over several
- * partitions, processes crash between any two effects, stale owners go on for a while, memory is short. In the end the
- * live trace rows must be what the oracle computes from the log.
+ * partitions, processes crash between any two effects, stale owners go on for a while, memory is short; or several
+ * stitchers share the partitions in a group, join it, leave it and die. In the end the live trace rows must be what the
+ * oracle computes from the log.
  */
 import { pino } from 'pino';
 import { jsonToProtobuf, SpanReader } from '../../otlp/index.js';
@@ -12,7 +13,8 @@ import type { GeneratedSpan } from '../oracle/generate.js';
 import { generateTrace, toRequest } from '../oracle/generate.js';
 import type { OracleRecord, OracleRules } from '../oracle/index.js';
 import { type Random, seededRandom } from '../support/random.js';
-import { MemoryBus, type ScheduledRecord } from './memory-bus.js';
+import { MemoryBus, type MortalConsumer, type ScheduledRecord } from './memory-bus.js';
+import type { MemoryGroup } from './memory-group.js';
 import { MemoryStore } from './memory-store.js';
 
 const START_MS = Date.UTC(2026, 10, 24, 23, 50);
@@ -23,8 +25,9 @@ export interface Plan {
   readonly partitionCount: number;
   readonly schedule: readonly ScheduledRecord[];
   readonly requests: ReadonlyMap<Uint8Array, unknown>;
-  /** Effects after which a process dies, or is doubled by a second one. */
+  /** Effects after which a process dies, is doubled by a second one, or the group is disturbed. */
   readonly crashEvery: number;
+  readonly isGroup: boolean;
   readonly maxMemoryBytes: number;
   readonly batchMaxBytes: number;
 }
@@ -70,6 +73,7 @@ export function planOf(seed: number): Plan {
     partitionCount,
     schedule: groupIntoRecords(random, events, requests),
     requests,
+    isGroup: seed % 2 === 0,
     crashEvery: random() < 0.7 ? between(random, 5, 60) : Number.POSITIVE_INFINITY,
     maxMemoryBytes: random() < 0.2 ? 4_000 : 1 << 24,
     batchMaxBytes: random() < 0.5 ? 2_000 : 1 << 20,
@@ -102,17 +106,20 @@ class Crash extends Error {}
 /** One process: its view of log and store dies with it, so that nothing it left running has effects afterwards. */
 class Life {
   isDead = false;
+  readonly instance: string;
   readonly stitcher: Promise<Stitcher>;
+  #consumer: MortalConsumer | null = null;
 
-  constructor(plan: Plan, bus: MemoryBus, store: MemoryStore, onEffect: () => void) {
+  constructor(instance: string, plan: Plan, bus: MemoryBus, store: MemoryStore, onEffect: () => void) {
+    this.instance = instance;
     const guard = <T extends object>(target: T): T =>
       new Proxy(target, {
         get: (object, name) => {
           const value: unknown = Reflect.get(object, name, object);
           if (typeof value !== 'function') return value;
           return (...args: unknown[]) => {
-            if (name === 'consumer') return bus.consumer().then(guard);
-            if (name === 'close' || name === 'clock') return value.apply(object, args);
+            if (name === 'consumer') return this.#consume(bus).then(guard);
+            if (name === 'close' || name === 'takeRevoked') return value.apply(object, args);
             return this.#effect(() => value.apply(object, args) as Promise<unknown>, onEffect);
           };
         },
@@ -122,7 +129,7 @@ class Life {
       store: guard<TraceStore>(store),
       reader: new SpanReader({ tierRules: DEFAULT_TIER_RULES, locationOrder: DEFAULT_LOCATION_ORDER }),
       logger: pino({ level: 'silent' }),
-      instance: 'simulated',
+      instance,
       clock: bus.clock,
       windows: { ...plan.rules, debounceMs: 500 },
       latenessMs: plan.rules.latenessMs,
@@ -133,9 +140,21 @@ class Life {
       batchMaxBytes: plan.batchMaxBytes,
       flushEveryMs: 300,
       tickMs: 100,
+      offsetsEveryMs: 200,
       seenCapacityBits: 8,
     });
     this.stitcher.catch(() => {});
+  }
+
+  die(): void {
+    this.isDead = true;
+    this.#consumer?.abandon();
+  }
+
+  async #consume(bus: MemoryBus): Promise<MortalConsumer> {
+    this.#consumer = await bus.consumer();
+    if (this.isDead) this.#consumer.abandon();
+    return this.#consumer;
   }
 
   async #effect<T>(call: () => Promise<T>, onEffect: () => void): Promise<T> {
@@ -157,11 +176,13 @@ export interface Outcome {
 
 export async function simulate(seed: number, plan: Plan): Promise<Outcome> {
   const random = seededRandom(seed ^ 0x5bd1e995);
-  const bus = new MemoryBus(plan.partitionCount, START_MS, plan.schedule);
+  const groupRandom = plan.isGroup ? seededRandom(seed ^ 0x2545f491) : null;
+  const bus = new MemoryBus(plan.partitionCount, START_MS, plan.schedule, groupRandom);
   const store = new MemoryStore(bus.clock);
   let crashes = 0;
   let effectsLeft = nextCrash();
   let isStable = false;
+  let begun = 0;
   const lives: Life[] = [];
 
   function nextCrash(): number {
@@ -172,14 +193,38 @@ export async function simulate(seed: number, plan: Plan): Promise<Outcome> {
     if (isStable || --effectsLeft > 0) return;
     crashes++;
     effectsLeft = nextCrash();
+    if (bus.group !== null) {
+      disturb(bus.group);
+      return;
+    }
     // A stale owner: the new one starts while the old still runs; else the old one dies first.
     const isStale = random() < 0.3;
-    if (!isStale || lives.length > 2) for (const life of lives.splice(0)) life.isDead = true;
+    if (!isStale || lives.length > 2) for (const life of lives.splice(0)) life.die();
     begin();
   }
 
+  /** Something happens to the group: a death, a leave, a join, or its partitions move for no reason at all. */
+  function disturb(group: MemoryGroup): void {
+    const kind = random();
+    const [life] = lives.splice(between(random, 0, lives.length - 1), 1);
+    if (kind < 0.35) life.die();
+    else if (kind < 0.5 && lives.length > 0) void leave(life);
+    else lives.push(life);
+    if (kind >= 0.7) {
+      group.rebalance(bus.nowMs);
+      // Often followed by another: partitions come back before anyone else has committed anything.
+      if (kind > 0.8) effectsLeft = between(random, 1, 5);
+    }
+    if (lives.length === 0 || (kind >= 0.5 && kind < 0.7 && lives.length < 3)) begin();
+  }
+
+  async function leave(life: Life): Promise<void> {
+    const stitcher = await life.stitcher.catch(() => null);
+    await stitcher?.close();
+  }
+
   function begin(): void {
-    lives.push(new Life(plan, bus, store, onEffect));
+    lives.push(new Life(`simulated-${begun++}`, plan, bus, store, onEffect));
   }
 
   begin();
@@ -187,15 +232,15 @@ export async function simulate(seed: number, plan: Plan): Promise<Outcome> {
     await new Promise(resolve => setImmediate(resolve));
     if (bus.nowMs > START_MS + LIFETIME_MS && !isStable) {
       isStable = true;
-      for (const life of lives.splice(0)) life.isDead = true;
+      for (const life of lives.splice(0)) life.die();
       begin();
+      if (plan.isGroup) begin();
     }
-    if (isStable && bus.isDrained && isSettled(bus, store)) break;
+    if (isStable && bus.isDrained && isSettled(bus, store, lives)) break;
     if (turns > 200_000) throw new Error(`does not settle: ${JSON.stringify([...store.progress.values()])}`);
-    await rejectUnlessCrash(lives[lives.length - 1]);
+    for (const life of lives) await rejectUnlessCrash(life);
   }
-  const [life] = lives;
-  await (await life.stitcher).close();
+  for (const life of lives) await (await life.stitcher).close();
   return { store, crashes, records: oracleRecords(bus, plan) };
 }
 
@@ -208,11 +253,17 @@ async function rejectUnlessCrash(life: Life): Promise<void> {
   });
 }
 
-function isSettled(bus: MemoryBus, store: MemoryStore): boolean {
-  const row = store.progress.get('stitcher/simulated');
-  if (row === undefined || row.atMs < bus.nowMs - 5_000) return false;
-  const state = JSON.parse(row.state);
-  return state.open_traces === 0 && state.pending === 0 && state.audited === true;
+/** As `settled` in the API: every stitcher that lives has nothing left to do, and each partition is somebody's. */
+function isSettled(bus: MemoryBus, store: MemoryStore, lives: readonly Life[]): boolean {
+  const owned = new Set<string>();
+  for (const { instance } of lives) {
+    const row = store.progress.get(`stitcher/${instance}`);
+    if (row === undefined || row.atMs < bus.nowMs - 5_000) return false;
+    const state = JSON.parse(row.state);
+    if (state.open_traces > 0 || state.pending > 0 || state.audited !== true) return false;
+    for (const partition of Object.keys(state.partitions)) owned.add(partition);
+  }
+  return owned.size === bus.partitionCount;
 }
 
 function oracleRecords(bus: MemoryBus, plan: Plan): OracleRecord[] {

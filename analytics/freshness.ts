@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { formatShortInstant, NS_PER_MS } from '../schemas/index.js';
 import { type ProgressRow, readProgress } from '../store/index.js';
-import { readLog } from './log.js';
+import { readOffsets } from './log.js';
 import type { Parts } from './settings.js';
 import type { LogPartition } from './types.js';
 
@@ -41,9 +41,9 @@ export interface Progress {
 
 export async function readFreshness(parts: Parts): Promise<Progress> {
   // The log first: what is appended after that is not part of "so far".
-  const log = await readLog(parts);
+  const partitions = await readOffsets(parts);
   const { rows, serverNowMs } = await readProgress(parts.store);
-  return progressOf(log.partitions, rows, serverNowMs, parts.limits.instanceAliveMs);
+  return progressOf(partitions, rows, serverNowMs, parts.limits.instanceAliveMs);
 }
 
 /** Pure: `nowMs` is the clock that stamped the rows. */
@@ -77,7 +77,9 @@ export function parsedState<State>(schema: z.ZodType<State>, text: string): Stat
 }
 
 function watermarkOf(states: readonly StitcherState[]): string | null {
-  const watermarks = states.map(state => state.watermark_ms ?? 0);
+  // One that owns nothing knows nothing of time.
+  const owners = states.filter(state => Object.keys(state.partitions).length > 0);
+  const watermarks = owners.map(state => state.watermark_ms ?? 0);
   const lowestMs = watermarks.length === 0 ? 0 : Math.min(...watermarks);
   return lowestMs <= 0 ? null : formatShortInstant(BigInt(Math.trunc(lowestMs)) * NS_PER_MS);
 }

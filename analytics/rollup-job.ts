@@ -26,6 +26,8 @@ const ROWS_AT_ONCE = 500_000;
 const MINUTES_AT_ONCE = 500;
 /** While nothing comes in, the position is saved only so often. */
 const SAVE_IDLE_EVERY_MS = 10_000;
+/** A job that has not saved for so long is gone: who has followed it up says so in its place. */
+const GONE_MS = 60_000;
 
 type JobParts = Pick<Parts, 'store' | 'logger' | 'registry' | 'clock' | 'rollup' | 'instance'>;
 
@@ -38,6 +40,8 @@ export class RollupJob {
   /** The store's clock, epoch milliseconds; undefined until it has been loaded. */
   #coveredMs: number | undefined;
   #savedMs = Number.NEGATIVE_INFINITY;
+  /** Jobs that are gone, and whose positions this one began from. */
+  #followed: string[] = [];
   #running: Promise<void> = Promise.resolve();
 
   constructor(parts: JobParts) {
@@ -100,17 +104,23 @@ export class RollupJob {
   async #save(coveredMs: number, resumeMs: number, isBusy: boolean): Promise<void> {
     if (!isBusy && coveredMs - this.#savedMs < SAVE_IDLE_EVERY_MS) return;
     const state: RollupState = { covered_ms: coveredMs, resume_ms: resumeMs };
-    await writeProgress(this.#parts.store, 'rollup', this.#parts.instance, JSON.stringify(state));
+    const { store, instance } = this.#parts;
+    // The followed ones only once nothing of theirs was found wrong, so that nobody begins there again.
+    const followed = resumeMs === coveredMs ? this.#followed.splice(0) : [];
+    for (const name of [instance, ...followed]) await writeProgress(store, 'rollup', name, JSON.stringify(state));
     this.#savedMs = coveredMs;
   }
 
   /** Where this instance, or else the one that had got least far, stopped; 0 for a new store. */
   async #resumeMs(): Promise<number> {
-    const { rows } = await readProgress(this.#parts.store);
+    const { rows, serverNowMs } = await readProgress(this.#parts.store);
     const jobs = rows.filter(row => row.name === 'rollup');
     const own = jobs.filter(row => row.instance === this.#parts.instance);
     const from = own.length > 0 ? own : jobs;
     if (from.length === 0) return 0;
+    if (own.length === 0) {
+      this.#followed = jobs.filter(row => row.atMs < serverNowMs - GONE_MS).map(row => row.instance);
+    }
     return Math.min(...from.map(row => parsedState(RollupState, row.state)?.resume_ms ?? 0));
   }
 }

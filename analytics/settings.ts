@@ -2,7 +2,15 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Store } from '../store/index.js';
-import type { AnalyticsLimits, AnalyticsOptions, LogView, Readiness, RollupSettings, SqlSettings } from './types.js';
+import type {
+  AnalyticsLimits,
+  AnalyticsOptions,
+  LogPartition,
+  LogView,
+  Readiness,
+  RollupSettings,
+  SqlSettings,
+} from './types.js';
 
 export const DEFAULT_LIMITS: AnalyticsLimits = {
   exactTraces: 200_000,
@@ -17,6 +25,7 @@ export interface Parts {
   readonly store: Store;
   readonly logger: Logger;
   readonly registry: Registry;
+  readonly offsets: () => Promise<readonly LogPartition[]>;
   readonly log: () => Promise<LogView>;
   readonly readiness: () => Promise<Readiness>;
   /** Epoch milliseconds. */

@@ -11,9 +11,8 @@ export interface LogPartition {
   readonly committedOffset: number;
 }
 
-/** The log as the ledger and `settled` need it. Items are spans; counts are cumulative over the life of the log. */
+/** The log as the ledger needs it. Items are spans; counts are cumulative over the life of the log. */
 export interface LogView {
-  readonly partitions: readonly LogPartition[];
   readonly appendedItems: number;
   readonly committedItems: number;
   /** Spans refused, by reason. */
@@ -66,7 +65,9 @@ export interface AnalyticsOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Rejects when the log cannot be reached. */
+  /** Where the log's partitions are; asked with every answer. Rejects when the log cannot be reached. */
+  readonly offsets: () => Promise<readonly LogPartition[]>;
+  /** What the log has counted; may cost more. Rejects when the log cannot be reached. */
   readonly log: () => Promise<LogView>;
   readonly readiness: () => Promise<Readiness>;
   /** Epoch milliseconds. */

@@ -18,7 +18,6 @@ export function viewOf({ partitions, counters }: BusState): LogView {
     if (reason === REJECTED_IN_LOG) rejectedInLogItems += count;
   }
   return {
-    partitions,
     appendedItems: partitions.reduce((sum, partition) => sum + partition.appendedItems, 0),
     committedItems: partitions.reduce((sum, partition) => sum + partition.committedItems, 0),
     rejected,
@@ -27,28 +26,34 @@ export function viewOf({ partitions, counters }: BusState): LogView {
   };
 }
 
-/** Lag and size of the log in /metrics. */
-export function exposeLog(bus: Bus, registry: Registry): void {
-  const lag = new Gauge({
+/** How far the stitchers are behind, in /metrics. */
+export function exposeLag(bus: Bus, registry: Registry): void {
+  new Gauge({
     name: 'throughline_log_lag_records',
     help: 'Records appended and not yet committed, by partition',
     labelNames: ['partition'],
     registers: [registry],
+    async collect() {
+      for (const { partition, endOffset, committedOffset } of await bus.offsets()) {
+        this.set({ partition: String(partition) }, endOffset - committedOffset);
+      }
+    },
   });
+}
+
+/** Size of the embedded log, in /metrics. */
+export function exposeSize(bus: Bus, registry: Registry): void {
   const used = new Gauge({
     name: 'throughline_log_used_bytes',
-    help: 'Bytes of the log in use (embedded log only)',
+    help: 'Bytes of the embedded log in use',
     registers: [registry],
   });
   new Gauge({
     name: 'throughline_log_limit_bytes',
-    help: 'Bytes the log may use; when they are used up, receivers answer 503 (embedded log only)',
+    help: 'Bytes the embedded log may use; when they are used up, receivers answer 503',
     registers: [registry],
     async collect() {
-      const { partitions, usedBytes, limitBytes } = await bus.state();
-      for (const { partition, endOffset, committedOffset } of partitions) {
-        lag.set({ partition: String(partition) }, endOffset - committedOffset);
-      }
+      const { usedBytes, limitBytes } = await bus.state();
       if (usedBytes !== undefined) used.set(usedBytes);
       if (limitBytes !== undefined) this.set(limitBytes);
     },

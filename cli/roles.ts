@@ -13,7 +13,7 @@ import { SpanReader } from '../otlp/index.js';
 import type { Config } from '../schemas/index.js';
 import { type Stitcher, startStitcher } from '../stitcher/index.js';
 import { createTraceStore, type Store } from '../store/index.js';
-import { exposeLog, viewOf } from './log-view.js';
+import { exposeLag, exposeSize, viewOf } from './log-view.js';
 import { type OpenedStore, openConfiguredStore } from './open-store.js';
 import { type Supervised, supervise } from './supervise.js';
 
@@ -49,7 +49,8 @@ export async function startRoles(config: Config, roles: ReadonlySet<Role>, logge
     await mkdir(config.dataDir, { recursive: true });
     const bus = await openBus(config);
     parts.bus = bus;
-    exposeLog(bus, registry);
+    exposeLag(bus, registry);
+    if (config.bus.kind === 'embedded') exposeSize(bus, registry);
     // Receivers first: the log takes spans in while the store still comes up.
     if (roles.has('ingest')) parts.ingest = await startReceivers(config, bus, registry, logger);
     if (roles.has('stitch') || roles.has('analytics')) {
@@ -134,6 +135,7 @@ function startAnswers(
     logger: logger.child({ role: 'analytics' }),
     host: config.analytics.host,
     port: config.analytics.port,
+    offsets: () => bus.offsets(),
     log: async () => viewOf(await bus.state()),
     readiness: async () => {
       const reasons = [parts.stitcher?.reason() ?? ''].filter(reason => reason !== '');

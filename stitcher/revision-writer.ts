@@ -5,7 +5,7 @@ import type { TraceRows } from './trace-rows.js';
 export class RevisionWriter {
   /** Blocks taken and not yet stored. */
   pending = 0;
-  /** When the newest row was stored; at first, when this began: what an earlier one stored may be as new as that. */
+  /** When the newest row of its partitions was stored, whoever stored it. */
   lastStoredMs: number;
   readonly #store: TraceStore;
   readonly #rows: TraceRows;
@@ -19,6 +19,11 @@ export class RevisionWriter {
     this.#signal = signal;
     this.#clock = clock;
     this.lastStoredMs = clock();
+  }
+
+  /** What a former owner stored may be as new as this moment. */
+  takeOver(): void {
+    this.lastStoredMs = this.#clock();
   }
 
   get hasRows(): boolean {

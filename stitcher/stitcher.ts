@@ -221,6 +221,7 @@ export class Stitcher {
 
   async #gain(auditFromMs: ReadonlyMap<number, number>): Promise<void> {
     this.auditor.gain(auditFromMs);
+    this.#revisionWriter.takeOver();
     // Not settled until a pass that begins from now on finds nothing wrong: nobody may believe the former owner longer.
     this.#writeSequence++;
     await this.#progress.write(this.#state(), this.#options.clock(), true);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { progressOf } from '../../analytics/freshness.js';
 import { LatencyAnswer } from '../../schemas/index.js';
 import type { ProgressRow, Store } from '../../store/index.js';
-import { EMPTY_LOG, errorOf, startApi, type TestApi } from './support/api.js';
+import { errorOf, startApi, type TestApi } from './support/api.js';
 import { insertRevisions, traceId } from './support/rows.js';
 import { startStore } from './support/store.js';
 
@@ -84,6 +84,12 @@ describe('watermark and open traces', () => {
     expect(progress).toMatchObject({ watermark: '2026-11-24T09:59:51.000Z', open_traces: 5 });
   });
 
+  test('a stitcher that owns no partition has no watermark, and does not stand in the way', () => {
+    const spare = stitcher({ partitions: {}, watermark_ms: 0 }, 'spare');
+    expect(progressOf(LOG, [stitcher(), spare], NOW, ALIVE_MS).watermark).toBe('2026-11-24T09:59:59.000Z');
+    expect(isSettled([stitcher(), spare, ROLLED_UP])).toBe(true);
+  });
+
   test('with no stitcher alive what was told last holds', () => {
     const rows = [stitcher({ open_traces: 4 }, 'dead', NOW - 60_000)];
     expect(progressOf(LOG, rows, NOW, ALIVE_MS)).toMatchObject({
@@ -121,7 +127,7 @@ describe('in an answer', () => {
   const freshness = async () => (await api.read(LatencyAnswer, '/api/v1/latency')).freshness;
 
   test('becomes settled once the rollup has covered the last row, and then shows it', async () => {
-    api.log = { ...EMPTY_LOG, partitions: LOG };
+    api.offsets = LOG;
     await report({ open_traces: 1, last_trace_row_ms: 0 });
     expect(await freshness()).toMatchObject({ open_traces: 1, settled: false });
     const endMs = Date.now();
@@ -134,12 +140,13 @@ describe('in an answer', () => {
   });
 
   test('ends as soon as the log has a record more', async () => {
-    api.log = { ...EMPTY_LOG, partitions: [{ ...LOG[0], endOffset: 8 }, LOG[1]] };
+    api.offsets = [{ ...LOG[0], endOffset: 8 }, LOG[1]];
     expect((await freshness()).settled).toBe(false);
   });
 
   test('a log that cannot be asked is a 503, not a guess', async () => {
-    const blind = await startApi(store, { log: () => Promise.reject(new Error('away')) });
+    const away = () => Promise.reject(new Error('away'));
+    const blind = await startApi(store, { offsets: away, log: away });
     for (const path of ['/api/v1/latency', '/api/v1/ledger']) {
       const response = await blind.get(path);
       expect(response.headers.get('retry-after')).toBe('1');

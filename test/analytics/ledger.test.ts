@@ -8,7 +8,6 @@ import { startStore } from './support/store.js';
 
 const NOW = Date.now();
 const LOG: LogView = {
-  partitions: [{ partition: 0, endOffset: 3, committedOffset: 3 }],
   appendedItems: 10,
   committedItems: 10,
   rejected: { invalid_id: 3, empty: 1 },

@@ -145,6 +145,28 @@ describe('a pass', () => {
     expect(await a.pass()).toBe(0);
   });
 
+  test('follows up a job that is gone, once', async () => {
+    const resumeOf = async (instance: string) => {
+      const [[state]] = await store.queryRows(
+        'SELECT argMax(state, at) FROM progress WHERE instance = {instance:String}',
+        { instance },
+      );
+      return JSON.parse(String(state)).resume_ms;
+    };
+    await store.command(
+      `INSERT INTO progress (name, instance, at, state) VALUES
+         ('rollup', 'gone', now64(3) - INTERVAL 1 HOUR, '{"covered_ms":9000,"resume_ms":9000}'),
+         ('rollup', 'alive', now64(3), '{"covered_ms":9000,"resume_ms":9500}')`,
+    );
+    await insertRevisions(store, [row(1)]);
+    const follower = job('new');
+    expect(await follower.pass()).toBe(1);
+    expect(await resumeOf('gone')).toBe(9_000);
+    expect(await follower.pass()).toBe(0);
+    expect(await resumeOf('gone')).toBe(await resumeOf('new'));
+    expect(await resumeOf('alive')).toBe(9_500);
+  });
+
   test('starts where its instance, or for a new one the last of all, had got to', async () => {
     const a = job('a');
     await insertRevisions(store, [row(1)]);

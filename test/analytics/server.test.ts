@@ -136,6 +136,7 @@ test('a port that is taken stops the start', async () => {
     registry: new Registry(),
     host: '127.0.0.1',
     port,
+    offsets: () => Promise.reject(new Error('unused')),
     log: () => Promise.reject(new Error('unused')),
     readiness: async () => ({ ready: true, reasons: [] }),
     clock: Date.now,

@@ -2,12 +2,17 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { z } from 'zod';
-import { type Analytics, type AnalyticsOptions, type LogView, startAnalytics } from '../../../analytics/index.js';
+import {
+  type Analytics,
+  type AnalyticsOptions,
+  type LogPartition,
+  type LogView,
+  startAnalytics,
+} from '../../../analytics/index.js';
 import { ErrorAnswer } from '../../../schemas/index.js';
 import type { Store } from '../../../store/index.js';
 
 export const EMPTY_LOG: LogView = {
-  partitions: [],
   appendedItems: 0,
   committedItems: 0,
   rejected: {},
@@ -17,6 +22,7 @@ export const EMPTY_LOG: LogView = {
 export interface TestApi {
   readonly url: string;
   log: LogView;
+  offsets: readonly LogPartition[];
   /** What `clock` says, epoch milliseconds; undefined for the real time. */
   nowMs: number | undefined;
   get(path: string): Promise<Response>;
@@ -27,13 +33,14 @@ export interface TestApi {
 }
 
 export async function startApi(store: Store, overrides: Partial<AnalyticsOptions> = {}): Promise<TestApi> {
-  const state = { log: EMPTY_LOG, nowMs: undefined as number | undefined };
+  const state = { log: EMPTY_LOG, offsets: [] as readonly LogPartition[], nowMs: undefined as number | undefined };
   const analytics: Analytics = await startAnalytics({
     store,
     logger: pino({ level: 'silent' }),
     registry: new Registry(),
     host: '127.0.0.1',
     port: 0,
+    offsets: async () => state.offsets,
     log: async () => state.log,
     readiness: async () => ({ ready: true, reasons: [] }),
     clock: () => state.nowMs ?? Date.now(),

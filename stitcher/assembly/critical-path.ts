@@ -135,7 +135,13 @@ export class CriticalPath {
   }
 }
 
-/** Whom a CLIENT or PRODUCER span waits for: its SERVER and CONSUMER children in other services. */
+/** A span without a kind may be one by its only child (docs/adr/020-calls-without-a-kind.md). */
+function isCall(kind: number, children: number, isRoot: boolean): boolean {
+  if (kind === KIND_CLIENT || kind === KIND_PRODUCER) return true;
+  return kind !== KIND_SERVER && kind !== KIND_CONSUMER && children === 1 && !isRoot;
+}
+
+/** Whom a call waits for: its SERVER and CONSUMER children in other services. */
 class Callees {
   /** In the same place as the children in the tree, ascending by (end, start, descending id). */
   #spans = new Int32Array(0);
@@ -149,7 +155,7 @@ class Callees {
     const callees = this.#spans;
     let count = 0;
     let first = NO_SPAN;
-    if (kind[span] === KIND_CLIENT || kind[span] === KIND_PRODUCER) {
+    if (isCall(kind[span], childOffset[span + 1] - childOffset[span], span === tree.root)) {
       const from = childOffset[span];
       for (let at = from; at < childOffset[span + 1]; at++) {
         const child = children[at];

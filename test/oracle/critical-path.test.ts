@@ -197,6 +197,21 @@ describe('links', () => {
     expect(isLinked({ ...call, kind: KIND_PRODUCER }, { ...child, kind: KIND_CONSUMER })).toBe(true);
   });
 
+  it('are what a span without a kind spends around its only child, a server span of another service', () => {
+    const root = { id: '1', end: 100, kind: KIND_SERVER, service: 'web' };
+    const wrapper = { id: '2', parent: '1', start: 10, end: 90, kind: KIND_INTERNAL, service: 'web', name: 'GetCart' };
+    const child = { id: '3', parent: '2', start: 20, end: 70, kind: KIND_SERVER, service: 'cart' };
+    const linksOf = (...spans: SpanSketch[]) => sketchTrace(spans).links;
+    expect(linksOf(root, wrapper, child)).toEqual([{ caller: 'web', callee: 'cart', ns: 30n }]);
+    expect(linksOf(root, { ...wrapper, kind: 0 }, child)).toHaveLength(1);
+    // With a second child it does something besides; a server span is a proxy; the root is the user's own tier.
+    expect(linksOf(root, wrapper, child, { id: '4', parent: '2', start: 75, end: 80, service: 'web' })).toEqual([]);
+    expect(linksOf(root, wrapper, child, { ...child, id: '4', start: 75, end: 80 })).toEqual([]);
+    expect(linksOf(root, { ...wrapper, kind: KIND_SERVER }, child)).toEqual([]);
+    expect(linksOf({ ...wrapper, id: '1', parent: '' }, { ...child, parent: '1' })).toEqual([]);
+    expect(linksOf(root, wrapper, { ...child, service: 'web' })).toEqual([]);
+  });
+
   it('lead from a producer to its consumer for the whole of the producer, though nobody waits for the consumer', () => {
     const trace = sketchTrace([
       { id: '1', end: 30, kind: KIND_PRODUCER, service: 'web' },

@@ -90,14 +90,20 @@ function calleeBefore(
   shape: Shape,
   shiftNs: ReadonlyMap<OracleSpan, bigint>,
 ): OracleSpan | undefined {
-  if (caller.kind !== KIND_CLIENT && caller.kind !== KIND_PRODUCER) return undefined;
-  const callees = shape.children
+  const remote = shape.children
     .get(caller)!
     .filter(child => child.kind === KIND_SERVER || child.kind === KIND_CONSUMER)
-    .filter(child => child.service !== caller.service)
-    .map(child => shifted(child, shiftNs));
+    .filter(child => child.service !== caller.service);
+  if (!isCall(caller, remote, shape)) return undefined;
+  const callees = remote.map(child => shifted(child, shiftNs));
   const before = callees.filter(callee => callee.endNs <= endNs).sort(latestFirst);
   return (before[0] ?? callees.sort(earliestFirst)[0])?.span;
+}
+
+function isCall(caller: OracleSpan, remote: readonly OracleSpan[], shape: Shape): boolean {
+  if (caller.kind === KIND_CLIENT || caller.kind === KIND_PRODUCER) return true;
+  const hasNoKind = caller.kind !== KIND_SERVER && caller.kind !== KIND_CONSUMER;
+  return hasNoKind && caller !== shape.root && remote.length === 1 && shape.children.get(caller)!.length === 1;
 }
 
 function earliestFirst(a: Part, b: Part): number {

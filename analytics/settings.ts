@@ -1,7 +1,7 @@
 /** Everything the parts of this room share, with defaults filled in. */
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import type { Store } from '../store/index.js';
+import type { SqlStore, Store } from '../store/index.js';
 import type {
   AnalyticsLimits,
   AnalyticsOptions,
@@ -23,6 +23,7 @@ export const DEFAULT_ROLLUP: RollupSettings = { everyMs: 1_000, maxShare: 0.2, o
 
 export interface Parts {
   readonly store: Store;
+  readonly sqlStore: SqlStore;
   readonly logger: Logger;
   readonly registry: Registry;
   readonly offsets: () => Promise<readonly LogPartition[]>;
@@ -40,6 +41,7 @@ export interface Parts {
 export function partsOf(options: AnalyticsOptions): Parts {
   return {
     ...options,
+    sqlStore: options.sqlStore ?? { store: options.store, isReadonly: false },
     sql: { maxConcurrent: 4, ...options.sql },
     rollup: { ...DEFAULT_ROLLUP, ...options.rollup },
     limits: { ...DEFAULT_LIMITS, ...options.limits },

@@ -1,7 +1,7 @@
 /** What the analytics room is given by the place that wires it, and what it gives back. */
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import type { Store } from '../store/index.js';
+import type { SqlStore, Store } from '../store/index.js';
 
 export interface LogPartition {
   readonly partition: number;
@@ -60,6 +60,8 @@ export interface AnalyticsLimits {
 
 export interface AnalyticsOptions {
   readonly store: Store;
+  /** For /api/v1/sql; default `store`. */
+  readonly sqlStore?: SqlStore;
   readonly logger: Logger;
   readonly registry: Registry;
   readonly host: string;

@@ -1,51 +1,80 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../schemas/index.js';
-import { type EmbeddedEngine, migrate, openStore, type Store, startEmbeddedEngine } from '../store/index.js';
+import {
+  type Connection,
+  displayUrl,
+  type EmbeddedEngine,
+  migrate,
+  openSqlStore,
+  openStore,
+  type SqlStore,
+  type Store,
+  startEmbeddedEngine,
+  withPatience,
+} from '../store/index.js';
 
 export interface OpenedStore {
   readonly store: Store;
+  /** For questions of strangers; the same, unless the server has a user for them. */
+  readonly sql: SqlStore;
+  /** For people to read. */
   readonly url: string;
   readonly failed: Promise<never>;
   close(): Promise<void>;
 }
 
 /**
- * The store that the configuration names, migrated: a ClickHouse server, or the embedded engine, which is started
- * unless another process of ours already serves it from the same data directory.
+ * The store that the configuration names, migrated: a ClickHouse server, which is waited for until `signal` says to
+ * stop, or the embedded engine, which is started unless another process of ours already serves it from the same data
+ * directory.
  */
-export async function openConfiguredStore(config: Config, logger: Logger): Promise<OpenedStore> {
+export async function openConfiguredStore(config: Config, logger: Logger, signal?: AbortSignal): Promise<OpenedStore> {
   const log = logger.child({ role: 'store' });
-  const { clickhouse, embedded, retention } = config.store;
-  const engine = clickhouse.url === undefined ? await startEngine(config, log) : undefined;
-  const url = clickhouse.url ?? engine?.url ?? '';
+  const { clickhouse, retention } = config.store;
+  const { url, sql: sqlLogin, ...server } = clickhouse;
+  if (url !== undefined) {
+    const connection = { ...server, url };
+    return withPatience(() => open(connection, sqlLogin), { connection, logger: log, signal });
+  }
+  const engine = await startEngine(config, log);
   try {
-    const { database, username, password } = clickhouse;
-    const applied = await migrate({ url, database, retention, logger: log, username, password });
-    if (applied.from !== applied.to) log.info(applied, 'migrated the store');
-    const store = openStore({ url, database, logger: log, username, password });
-    return {
-      store,
-      url,
-      failed: engine?.failed ?? new Promise<never>(() => {}),
-      async close() {
-        await store.close();
-        await engine?.close();
-      },
-    };
+    const opened = await open({ url: engine.url, database: clickhouse.database }, {});
+    const close = () => opened.close().then(() => engine.close());
+    return { ...opened, failed: engine.failed, close };
   } catch (error) {
-    await engine?.close();
+    await engine.close();
     throw error;
   }
 
-  function startEngine({ dataDir }: Config, engineLog: Logger): Promise<EmbeddedEngine> {
-    return startEmbeddedEngine({
-      dataDir: join(dataDir, 'clickhouse'),
-      host: embedded.host,
-      port: embedded.port,
-      maxMemoryBytes: embedded.maxMemoryBytes,
-      database: clickhouse.database,
-      logger: engineLog,
+  async function open(connection: Connection, login: Config['store']['clickhouse']['sql']): Promise<OpenedStore> {
+    const applied = await migrate({ ...connection, retention, logger: log });
+    if (applied.from !== applied.to) log.info(applied, 'migrated the store');
+    const store = openStore({ ...connection, logger: log });
+    const sql = await openSqlStore(store, { ...connection, logger: log }, login).catch(async error => {
+      await store.close();
+      throw error;
     });
+    return {
+      store,
+      sql,
+      url: displayUrl(connection.url),
+      failed: new Promise<never>(() => {}),
+      close: async () => {
+        await Promise.all([store.close(), sql.store.close()]);
+      },
+    };
   }
+}
+
+function startEngine({ dataDir, store }: Config, logger: Logger): Promise<EmbeddedEngine> {
+  const { host, port, maxMemoryBytes } = store.embedded;
+  return startEmbeddedEngine({
+    dataDir: join(dataDir, 'clickhouse'),
+    host,
+    port,
+    maxMemoryBytes,
+    database: store.clickhouse.database,
+    logger,
+  });
 }

@@ -41,7 +41,13 @@ interface Parts {
   analytics?: Analytics;
 }
 
-export async function startRoles(config: Config, roles: ReadonlySet<Role>, logger: Logger): Promise<RunningRoles> {
+/** `signal` ends what waits for other machines to come up. */
+export async function startRoles(
+  config: Config,
+  roles: ReadonlySet<Role>,
+  logger: Logger,
+  signal?: AbortSignal,
+): Promise<RunningRoles> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const parts: Parts = {};
@@ -54,10 +60,11 @@ export async function startRoles(config: Config, roles: ReadonlySet<Role>, logge
     // Receivers first: the log takes spans in while the store still comes up.
     if (roles.has('ingest')) parts.ingest = await startReceivers(config, bus, registry, logger);
     if (roles.has('stitch') || roles.has('analytics')) {
-      parts.store = await openConfiguredStore(config, logger);
-      const { store } = parts.store;
+      parts.store = await openConfiguredStore(config, logger, signal);
+      const { store, sql } = parts.store;
       if (roles.has('stitch')) parts.stitcher = await startStitching(config, bus, store, registry, logger);
-      if (roles.has('analytics')) parts.analytics = await startAnswers(config, bus, store, parts, registry, logger);
+      if (roles.has('analytics'))
+        parts.analytics = await startAnswers(config, bus, { store, sql }, parts, registry, logger);
     }
   } catch (error) {
     await closeParts(parts, logger);
@@ -124,13 +131,14 @@ const LATE_DEBOUNCE_MS = 500;
 function startAnswers(
   config: Config,
   bus: Bus,
-  store: Store,
+  { store, sql }: Pick<OpenedStore, 'store' | 'sql'>,
   parts: Readonly<Parts>,
   registry: Registry,
   logger: Logger,
 ): Promise<Analytics> {
   return startAnalytics({
     store,
+    sqlStore: sql,
     registry,
     logger: logger.child({ role: 'analytics' }),
     host: config.analytics.host,

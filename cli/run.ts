@@ -6,15 +6,22 @@ import { onSignal } from './signals.js';
 
 /** Runs roles until a signal says to stop (then drains and returns) or a part fails (then rejects). */
 export async function runRoles(config: Config, roles: ReadonlySet<Role>, logger: Logger): Promise<void> {
+  const stop = new AbortController();
   const stopped = new Promise<void>(resolve => {
     onSignal(signal => {
       logger.info({ signal }, 'draining; a second signal ends at once');
+      stop.abort();
       resolve();
     });
   });
-  const running = await startRoles(config, roles, logger).catch(error => {
+  const running = await startRoles(config, roles, logger, stop.signal).catch(error => {
+    if (stop.signal.aborted && error === stop.signal.reason) return undefined;
     throw namingPort(error, config);
   });
+  if (running === undefined) {
+    logger.info('stopped while starting');
+    return;
+  }
   process.stdout.write(greeting(roles, running));
   try {
     await Promise.race([stopped, running.failed]);

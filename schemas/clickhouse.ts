@@ -5,8 +5,7 @@
  * every redelivery of a record, so partitions and retention follow receipt, never span time: a hostile span date can
  * neither poison an insert nor make thousands of parts.
  *
- * Engines and paths are written for one server; `renderMigrations` turns them into replicated and distributed tables
- * when a cluster is named.
+ * Written for one server; clickhouse-cluster.ts makes replicated and distributed tables of them when a cluster is named.
  */
 
 /** Days each kind of data is kept, counted from receipt. */

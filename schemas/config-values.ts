@@ -61,6 +61,14 @@ export const integer = (least: number, most: number) =>
     return value >= least && value <= most ? value : undefined;
   });
 
+/** A number of replicas, or `auto`. */
+export const quorum = () =>
+  scalar('auto or a whole number from 1 to 100', text => {
+    const value = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+    if (text === 'auto') return text;
+    return value >= 1 && value <= 100 ? value : undefined;
+  });
+
 /** 0 takes any free port. */
 export const port = () => integer(0, 65_535);
 

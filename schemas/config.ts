@@ -3,7 +3,7 @@
  * each: `ingest.http.port` is THROUGHLINE_INGEST_HTTP_PORT. No I/O here; `cli/config.ts` reads file and environment.
  */
 import { z } from 'zod';
-import { choice, DAY_MS, days, duration, integer, listOf, port, size, text, words } from './config-values.js';
+import { choice, DAY_MS, days, duration, integer, listOf, port, quorum, size, text, words } from './config-values.js';
 import { DEFAULT_LOCATION_ORDER, DEFAULT_TIER_RULES } from './rules.js';
 
 const host = () => text('a host name or an IP address', /^[\w.:-]+$/);
@@ -13,6 +13,19 @@ const TlsSettings = z.strictObject({
   certFile: path().describe('PEM file of the certificate'),
   keyFile: path().describe('PEM file of its key'),
   clientCaFile: path().optional().describe('PEM file: clients must show a certificate signed by it'),
+});
+
+const section = <Shape extends z.ZodRawShape>(shape: Shape) => {
+  const object = z.strictObject(shape, {
+    error: issue => (issue.code === 'invalid_type' ? 'give a section' : undefined),
+  });
+  return object.prefault({} as z.input<typeof object>);
+};
+
+const ClickHouseTlsSettings = section({
+  caFile: path().optional().describe('PEM file of the authority of the server; without it those that Node knows'),
+  certFile: path().optional().describe('PEM file of a certificate to show to the server'),
+  keyFile: path().optional().describe('PEM file of its key'),
 });
 
 const Token = z
@@ -36,13 +49,6 @@ const Rule = z.strictObject(
   },
   { error: issue => (issue.code === 'invalid_type' ? 'give {tier, where}' : undefined) },
 );
-
-const section = <Shape extends z.ZodRawShape>(shape: Shape) => {
-  const object = z.strictObject(shape, {
-    error: issue => (issue.code === 'invalid_type' ? 'give a section' : undefined),
-  });
-  return object.prefault({} as z.input<typeof object>);
-};
 
 export const Settings = z.strictObject({
   dataDir: path().default('throughline-data').describe('Where the log and the embedded store keep their files'),
@@ -107,9 +113,20 @@ export const Settings = z.strictObject({
         .describe('Database'),
       username: words().optional().describe('User of the server'),
       password: words().optional().describe('Password of the server'),
+      sql: section({
+        username: words().optional().describe('Read-only user that /api/v1/sql runs as; without it the user above'),
+        password: words().optional().describe('Its password'),
+      }),
+      tls: ClickHouseTlsSettings,
+      compression: choice('none', 'gzip').default('none').describe('Of requests and answers; saves network, costs CPU'),
+      requestTimeout: duration().prefault('2m').describe('Longest time for one try of an insert or a query'),
+      maxConnections: integer(2, 1_000).default(32).describe('Connections for queries; a quarter more for inserts'),
       cluster: text('the name of a cluster', /^\w+$/)
         .optional()
-        .describe('Cluster of the server, for replicated tables'),
+        .describe('Cluster of the server, for replicated and distributed tables'),
+      insertQuorum: quorum()
+        .default('auto')
+        .describe('On a cluster: replicas that hold an insert before it counts; auto is a majority'),
     }),
     embedded: section({
       host: host().default('127.0.0.1').describe('Address of the embedded engine'),
@@ -171,11 +188,32 @@ export function conflictsOf(settings: Settings): Conflict[] {
   notAbove(ingest.maxRequestBytes, 'ingest.maxRequestBytes', ingest.maxInFlightBytes, 'ingest.maxInFlightBytes');
   notAbove(stitcher.completeAfter, 'stitcher.completeAfter', stitcher.idle, 'stitcher.idle');
   notAbove(stitcher.idle, 'stitcher.idle', stitcher.maxOpen, 'stitcher.maxOpen');
-  require(store.clickhouse.cluster === undefined, [
-    'store.clickhouse.cluster',
-  ], 'is not available in this version: leave it out');
   require(location.geoipFile === undefined, ['location.geoipFile'], 'is not available in this version: leave it out');
-  return [...conflicts, ...sharedPorts(settings)];
+  return [...conflicts, ...clickhouseConflicts(store.clickhouse), ...sharedPorts(settings)];
+}
+
+function clickhouseConflicts(clickhouse: Settings['store']['clickhouse']): Conflict[] {
+  const { url = '', username, cluster, sql, tls } = clickhouse;
+  const conflicts: Conflict[] = [];
+  const require = (holds: boolean, name: string, other: string, message: string) => {
+    const keys = [name, other].map(key => `store.clickhouse.${key}`) as [string, string];
+    if (!holds) conflicts.push({ keys, message });
+  };
+  const needs = (value: unknown, name: string, other: unknown, otherName: string) =>
+    require(value === undefined ||
+      (other !== undefined && other !== ''), name, otherName, `needs store.clickhouse.${otherName}`);
+  require(url === '' || URL.canParse(url), 'url', 'url', 'is no URL');
+  const hasPassword = /^\w+:\/\/[^/]*@/.test(url);
+  require(!hasPassword, 'url', 'username', 'must not hold a user: give store.clickhouse.username and password');
+  needs(cluster, 'cluster', url, 'url');
+  needs(username, 'username', url, 'url');
+  needs(sql.username, 'sql.username', url, 'url');
+  needs(sql.password, 'sql.password', sql.username, 'sql.username');
+  require(tls.caFile === undefined || /^https:/i.test(url), 'tls.caFile', 'url', 'needs an https URL');
+  needs(tls.certFile, 'tls.certFile', tls.caFile, 'tls.caFile');
+  needs(tls.certFile, 'tls.certFile', tls.keyFile, 'tls.keyFile');
+  needs(tls.keyFile, 'tls.keyFile', tls.certFile, 'tls.certFile');
+  return conflicts;
 }
 
 function sharedPorts({ ingest, store, analytics }: Settings): Conflict[] {
@@ -202,7 +240,8 @@ function sharedPorts({ ingest, store, analytics }: Settings): Conflict[] {
 export function configOf(settings: Settings) {
   const { ingest, stitcher, store, analytics } = settings;
   const { headersTimeout, bodyTimeout, publishTimeout, ...receivers } = ingest;
-  const { embedded, retention } = store;
+  const { embedded, retention, clickhouse } = store;
+  const { requestTimeout, ...server } = clickhouse;
   const { spans, traces, rollups } = retention;
   const inDays = (ms: number) => ms / DAY_MS;
   return {
@@ -226,7 +265,7 @@ export function configOf(settings: Settings) {
       batchMaxBytes: stitcher.batchMaxBytes,
     },
     store: {
-      ...store,
+      clickhouse: { ...server, requestTimeoutMs: requestTimeout },
       embedded: { host: embedded.host, port: embedded.port, maxMemoryBytes: embedded.maxMemory },
       retention: { spansDays: inDays(spans), tracesDays: inDays(traces), rollupsDays: inDays(rollups) },
     },

@@ -1,6 +1,7 @@
 /** What people write (config, rules, API parameters) and the ClickHouse tables: schemas and constants, no I/O. */
 export * from './api.js';
 export * from './clickhouse.js';
+export * from './clickhouse-cluster.js';
 export * from './config.js';
 export { listFromText } from './config-values.js';
 export * from './rules.js';

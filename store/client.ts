@@ -2,22 +2,17 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { type ClickHouseClient, createClient } from '@clickhouse/client';
 import type { Logger } from 'pino';
 import { toStoreError } from './clickhouse-errors.js';
+import { insertClusterSettings, queryClusterSettings, type Settings } from './cluster.js';
+import { type Connection, clientOptions, DEFAULT_TIMEOUT_MS } from './connection.js';
 import { StoreError } from './errors.js';
 import { encodeNativeBlock } from './native/index.js';
 import type { NativeColumn, QueryOptions, QueryParameters, Store } from './types.js';
 
-export interface OpenStoreOptions {
-  /** Of the HTTP interface: `http://127.0.0.1:8123`. */
-  readonly url: string;
-  readonly database: string;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
+export interface OpenStoreOptions extends Connection {
   readonly logger: Logger;
-  /** How long one attempt of anything may take that was not given a time of its own; 2 min. */
-  readonly requestTimeoutMs?: number | undefined;
 }
 
 /** Opens no connection: the server may come up later. */
@@ -25,14 +20,11 @@ export function openStore(options: OpenStoreOptions): Store {
   return new ClickHouseStore(options);
 }
 
-const DEFAULT_TIMEOUT_MS = 120_000;
-/** Of the client itself: above any timeout of ours, which also kills the query. */
-const CLIENT_TIMEOUT_MS = 3_600_000;
-/** Servers close idle connections after 10 s and more; whoever closes first must be us. */
-const IDLE_SOCKET_MS = 2_500;
 const MAX_RESULT_BYTES = 1 << 29;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
+/** Inserts are few and large. */
+const INSERT_SHARE = 0.25;
 
 /** 64-bit integers as text, and no answer before it is known to be whole. */
 const QUERY_SETTINGS = { output_format_json_quote_64bit_integers: 1, wait_end_of_query: 1 } as const;
@@ -50,43 +42,44 @@ interface Call {
 
 class ClickHouseStore implements Store {
   readonly database: string;
+  readonly cluster: string | undefined;
   readonly #logger: Logger;
   readonly #timeoutMs: number;
   /** Apart, so that neither waits for the other's connections. */
   readonly #queries: ClickHouseClient;
   readonly #inserts: ClickHouseClient;
+  readonly #querySettings: Settings;
+  readonly #insertSettings: Settings;
+  readonly #commandSettings: Settings;
   readonly #closing = new AbortController();
 
-  constructor({ url, database, username, password, logger, requestTimeoutMs }: OpenStoreOptions) {
-    this.database = database;
+  constructor({ logger, ...connection }: OpenStoreOptions) {
+    this.database = connection.database;
+    this.cluster = connection.cluster;
     this.#logger = logger;
-    this.#timeoutMs = requestTimeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const common = {
-      url,
-      database,
-      ...(username !== undefined && { username }),
-      ...(password !== undefined && { password }),
-      application: 'throughline',
-      request_timeout: CLIENT_TIMEOUT_MS,
-      keep_alive: { enabled: true, idle_socket_ttl: IDLE_SOCKET_MS },
-      // Large parameters go into the body: a URL may have 4 to 8 kB on its way.
-      use_multipart_params_auto: true,
-      log: { level: ClickHouseLogLevel.OFF },
-    };
-    this.#queries = createClient({ ...common, max_open_connections: 32 });
-    this.#inserts = createClient({ ...common, max_open_connections: 8 });
+    this.#timeoutMs = connection.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const { database } = connection;
+    this.#queries = createClient({ ...clientOptions(connection), database });
+    this.#inserts = createClient({ ...clientOptions(connection, INSERT_SHARE), database });
+    this.#querySettings = { ...QUERY_SETTINGS, ...queryClusterSettings(connection) };
+    this.#commandSettings = insertClusterSettings(connection);
+    this.#insertSettings = { ...INSERT_SETTINGS, ...this.#commandSettings };
   }
 
   async query<Row>(sql: string, parameters?: QueryParameters, options?: QueryOptions): Promise<Row[]> {
     return this.#call(options, async call => {
-      const result = await this.#queries.query({ ...call, ...bound(sql, parameters, options), format: 'JSONEachRow' });
+      const result = await this.#queries.query({
+        ...call,
+        ...this.#bound(sql, parameters, options),
+        format: 'JSONEachRow',
+      });
       return (await result.json<Row>()) as Row[];
     });
   }
 
   async queryRows(sql: string, parameters?: QueryParameters, options?: QueryOptions): Promise<unknown[][]> {
     return this.#call(options, async call => {
-      const query = { ...call, ...bound(sql, parameters, options), format: 'JSONCompactEachRow' as const };
+      const query = { ...call, ...this.#bound(sql, parameters, options), format: 'JSONCompactEachRow' as const };
       const result = await this.#queries.query(query);
       return (await result.json()) as unknown[][];
     });
@@ -95,7 +88,7 @@ class ClickHouseStore implements Store {
   async queryRaw(sql: string, format: string, parameters?: QueryParameters, options?: QueryOptions) {
     if (!/^\w+$/.test(format)) throw new StoreError('STORE_REJECTED', `not the name of a format: ${format}`);
     return this.#call(options, async call => {
-      const query = bound(`${sql}\nFORMAT ${format}`, parameters, options);
+      const query = this.#bound(`${sql}\nFORMAT ${format}`, parameters, options);
       const { stream, response_headers } = await this.#queries.exec({ ...call, ...query });
       const body = await collect(stream);
       return { body, contentType: String(response_headers['content-type'] ?? 'application/octet-stream') };
@@ -103,7 +96,10 @@ class ClickHouseStore implements Store {
   }
 
   async command(sql: string, parameters?: QueryParameters, options?: QueryOptions): Promise<void> {
-    await this.#call(options, call => this.#queries.command({ ...call, ...bound(sql, parameters, options) }));
+    // It may be an INSERT … SELECT, as durable as any insert.
+    const settings = { ...this.#commandSettings, ...options?.settings };
+    const bound = this.#bound(sql, parameters, { ...options, settings });
+    await this.#call(options, call => this.#queries.command({ ...call, ...bound }));
   }
 
   async insert(table: string, columns: readonly NativeColumn[], rows: number, signal?: AbortSignal): Promise<void> {
@@ -132,11 +128,25 @@ class ClickHouseStore implements Store {
     await Promise.all([this.#queries.close(), this.#inserts.close()]);
   }
 
+  #bound(query: string, parameters: QueryParameters | undefined, options: QueryOptions = {}) {
+    const limit = options.timeoutMs === undefined ? {} : { max_execution_time: options.timeoutMs / 1_000 };
+    return {
+      query,
+      ...(parameters !== undefined && { query_params: { ...parameters } }),
+      clickhouse_settings: { ...this.#querySettings, ...limit, ...options.settings },
+    };
+  }
+
   #insertOnce(query: string, block: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     return this.#call(signal === undefined ? {} : { signal }, async call => {
       // A stream is consumed by the attempt; the block under it stays.
       const values = Readable.from([block], { objectMode: false });
-      const { stream } = await this.#inserts.exec({ ...call, query, values, clickhouse_settings: INSERT_SETTINGS });
+      const { stream } = await this.#inserts.exec({
+        ...call,
+        query,
+        values,
+        clickhouse_settings: this.#insertSettings,
+      });
       await collect(stream);
     });
   }
@@ -191,15 +201,6 @@ function link(stop: AbortController, signals: readonly (AbortSignal | undefined)
   }
   return () => {
     for (const step of undo) step();
-  };
-}
-
-function bound(query: string, parameters: QueryParameters | undefined, options: QueryOptions = {}) {
-  const limit = options.timeoutMs === undefined ? {} : { max_execution_time: options.timeoutMs / 1_000 };
-  return {
-    query,
-    ...(parameters !== undefined && { query_params: { ...parameters } }),
-    clickhouse_settings: { ...QUERY_SETTINGS, ...limit, ...options.settings },
   };
 }
 

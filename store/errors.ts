@@ -6,6 +6,7 @@
  * STORE_TIMEOUT      the query took longer than it was given
  * STORE_TOO_LARGE    the query wants more memory, rows or bytes than it was given
  * STORE_REJECTED     the server refused the statement or the block: it will refuse it again
+ * STORE_SETUP        the server is not what the configuration says: login, rights, version, cluster, certificates
  * STORE_VERSION      the store's tables are newer than this program
  * STORE_ENGINE       the embedded engine cannot be started
  */
@@ -14,6 +15,7 @@ export type StoreErrorCode =
   | 'STORE_TIMEOUT'
   | 'STORE_TOO_LARGE'
   | 'STORE_REJECTED'
+  | 'STORE_SETUP'
   | 'STORE_VERSION'
   | 'STORE_ENGINE';
 

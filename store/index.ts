@@ -6,6 +6,8 @@
  * schemas/clickhouse.ts, `queries/` names what other rooms ask. It never decides what an SLO is, nor when a trace closes.
  */
 export * from './client.js';
+export { LOCAL_SUFFIX } from './cluster.js';
+export { type Connection, displayUrl } from './connection.js';
 export * from './engine/index.js';
 export * from './errors.js';
 export * from './migrate.js';
@@ -16,4 +18,6 @@ export * from './queries/progress.js';
 export * from './queries/rollups.js';
 export * from './queries/stitching.js';
 export * from './queries/traces.js';
+export * from './sql-store.js';
 export type * from './types.js';
+export * from './wait.js';

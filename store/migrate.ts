@@ -1,23 +1,23 @@
 /**
  * Makes the database, its tables and views (schemas/clickhouse.ts), and keeps their retention as configured. Safe to run
- * again, and by two processes at once: every statement tolerates its own effect.
+ * again, and by several processes at once: every statement tolerates its own effect. Where nothing is to do it only
+ * reads, so that processes may run as a user who may not change tables.
  */
-import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { createClient } from '@clickhouse/client';
 import type { Logger } from 'pino';
-import { type Migration, migrations, type Retention } from '../schemas/index.js';
+import { clusterStatements, type Migration, migrations, onCluster, type Retention } from '../schemas/index.js';
 import { toStoreError } from './clickhouse-errors.js';
 import { openStore } from './client.js';
+import { CLUSTER_DDL } from './cluster.js';
+import { lacksTables, requireCluster } from './cluster-check.js';
+import { type Connection, clientOptions } from './connection.js';
 import { StoreError } from './errors.js';
+import { adjustRetention } from './retention.js';
+import { setupError } from './setup.js';
 import type { Store } from './types.js';
 
-export interface MigrateOptions {
-  readonly url: string;
-  readonly database: string;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
+export interface MigrateOptions extends Connection {
   readonly retention: Retention;
-  /** Replicated and distributed tables are not made yet: naming a cluster is refused. */
-  readonly cluster?: string | undefined;
   readonly logger: Logger;
 }
 
@@ -27,46 +27,70 @@ export interface MigrationResult {
   readonly to: number;
 }
 
+/** ClickHouse releases that are known to have all that the tables and queries use. */
+const OLDEST_SERVER = [24, 8] as const;
+
 const VERSIONS = `
 CREATE TABLE IF NOT EXISTS schema_migrations (
   version UInt32,
   name String,
   applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
-) ENGINE = ReplacingMergeTree(applied_at) ORDER BY version`;
+) ENGINE = ReplacingMergeTree(applied_at)
+ORDER BY version`;
+
+const UNKNOWN_TABLE = 60;
+const UNKNOWN_DATABASE = 81;
 
 export async function migrate(options: MigrateOptions): Promise<MigrationResult> {
-  const { database, cluster, retention, logger } = options;
-  if (cluster !== undefined) {
-    throw new StoreError('STORE_REJECTED', `replicated tables are not available yet: cluster ${cluster}`);
-  }
+  const { database, retention, logger } = options;
   if (!/^\w+$/.test(database)) throw new StoreError('STORE_REJECTED', `not the name of a database: ${database}`);
-  await createDatabase(options);
+  await requireServer(options);
   const store = openStore(options);
   try {
-    await store.command(VERSIONS);
-    const all = migrations(retention);
-    const from = await currentVersion(store);
+    const all = statementsFor(options, migrations(retention));
     const newest = Math.max(...all.map(({ version }) => version));
+    const from = await currentVersion(store);
     if (from > newest) {
       throw new StoreError(
         'STORE_VERSION',
         `the tables are of version ${from}, this program knows ${newest}: update it`,
       );
     }
-    for (const migration of all.filter(({ version }) => version > from)) await apply(store, migration, logger);
-    await adjustRetention(store, all, logger);
+    if (from > 0) await requireKind(store);
+    const isIncomplete = from > 0 && (await lacksTables(store));
+    const pending = isIncomplete ? all : all.filter(({ version }) => version > from);
+    if (pending.length > 0) await applyAll(store, options, pending);
+    await adjustRetention(store, migrations(retention), logger);
     return { from, to: newest };
   } finally {
     await store.close();
   }
 }
 
+function statementsFor({ cluster, database }: MigrateOptions, all: readonly Migration[]): readonly Migration[] {
+  return cluster === undefined ? all : onCluster(all, { cluster, database });
+}
+
+async function requireServer(options: MigrateOptions): Promise<void> {
+  const rows = await withoutDatabase(options, async client => {
+    const result = await client.query({ query: 'SELECT version() AS version', format: 'JSONEachRow' });
+    return result.json<{ version: string }>();
+  });
+  const version = rows[0]?.version ?? '';
+  const [major, minor] = version.split('.').map(Number);
+  const [oldestMajor, oldestMinor] = OLDEST_SERVER;
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
+  throw setupError(`the server is ClickHouse ${version}: update it to ${OLDEST_SERVER.join('.')} or newer`);
+}
+
 /** Over a connection without a database: it may not be there yet. */
-async function createDatabase({ url, database, username, password }: MigrateOptions): Promise<void> {
-  const login = { ...(username !== undefined && { username }), ...(password !== undefined && { password }) };
-  const client = createClient({ url, ...login, log: { level: ClickHouseLogLevel.OFF } });
+async function withoutDatabase<Result>(
+  options: MigrateOptions,
+  run: (client: ReturnType<typeof createClient>) => Promise<Result>,
+): Promise<Result> {
+  const client = createClient({ ...clientOptions(options), request_timeout: CLUSTER_DDL.timeoutMs });
   try {
-    await client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database}` });
+    return await run(client);
   } catch (error) {
     throw toStoreError(error);
   } finally {
@@ -74,37 +98,50 @@ async function createDatabase({ url, database, username, password }: MigrateOpti
   }
 }
 
+/** 0 where nothing is there yet. */
 async function currentVersion(store: Store): Promise<number> {
-  const [[version]] = await store.queryRows('SELECT max(version) FROM schema_migrations');
-  return Number(version);
-}
-
-async function apply(store: Store, { version, name, statements }: Migration, logger: Logger): Promise<void> {
-  for (const statement of statements) await store.command(statement);
-  await store.command('INSERT INTO schema_migrations (version, name) SELECT {version:UInt32}, {name:String}', {
-    version,
-    name,
-  });
-  logger.info({ version, migration: name }, 'applied a migration');
-}
-
-const TABLE_WITH_TTL = /CREATE TABLE IF NOT EXISTS (\w+)[\s\S]*\nTTL (.+ INTERVAL (\d+) DAY)/;
-
-/** A table keeps the days it was made with until it is told otherwise. */
-async function adjustRetention(store: Store, all: readonly Migration[], logger: Logger): Promise<void> {
-  const rows = await store.queryRows('SELECT name, engine_full FROM system.tables WHERE database = {database:String}', {
-    database: store.database,
-  });
-  const engines = new Map(rows.map(([name, engine]) => [String(name), String(engine)]));
-  for (const statement of all.flatMap(({ statements }) => statements)) {
-    const [, table, ttl, days] = TABLE_WITH_TTL.exec(statement) ?? [];
-    if (table === undefined || hasDays(engines.get(table) ?? '', days)) continue;
-    await store.command(`ALTER TABLE ${table} MODIFY TTL ${ttl}`);
-    logger.info({ table, days: Number(days) }, 'changed the retention');
+  try {
+    const [[version]] = await store.queryRows('SELECT max(version) FROM schema_migrations');
+    return Number(version);
+  } catch (error) {
+    const code = error instanceof StoreError ? error.clickhouseCode : undefined;
+    if (code === UNKNOWN_TABLE || code === UNKNOWN_DATABASE) return 0;
+    throw error;
   }
 }
 
-/** ClickHouse writes INTERVAL 30 DAY as toIntervalDay(30). */
-function hasDays(engine: string, days: string): boolean {
-  return new RegExp(`\\bTTL .*toIntervalDay\\(${days}\\)`).test(engine);
+/** Tables of one server are no tables of a cluster: neither may be taken for the other. */
+async function requireKind(store: Store): Promise<void> {
+  const rows = await store.queryRows(
+    'SELECT engine FROM system.tables WHERE database = {database:String} AND name = {name:String}',
+    { database: store.database, name: 'spans' },
+  );
+  const engine = rows[0]?.[0];
+  if (engine === undefined || (engine === 'Distributed') === (store.cluster !== undefined)) return;
+  throw setupError(
+    store.cluster === undefined
+      ? `the tables of ${store.database} are distributed over a cluster: name it in store.clickhouse.cluster`
+      : `the tables of ${store.database} are those of one server: give another store.clickhouse.database and copy them (docs/clickhouse.md)`,
+  );
+}
+
+async function applyAll(store: Store, options: MigrateOptions, pending: readonly Migration[]): Promise<void> {
+  const { cluster, database, logger } = options;
+  if (cluster !== undefined) await requireCluster(options);
+  const where = cluster === undefined ? '' : ` ON CLUSTER ${cluster}`;
+  await withoutDatabase(options, client => {
+    const clickhouse_settings = cluster === undefined ? {} : CLUSTER_DDL.settings;
+    return client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database}${where}`, clickhouse_settings });
+  });
+  const ddl = cluster === undefined ? {} : CLUSTER_DDL;
+  const versions = cluster === undefined ? [VERSIONS] : clusterStatements(VERSIONS, { cluster, database });
+  for (const statement of versions) await store.command(statement, undefined, ddl);
+  for (const { version, name, statements } of pending) {
+    for (const statement of statements) await store.command(statement, undefined, ddl);
+    await store.command('INSERT INTO schema_migrations (version, name) SELECT {version:UInt32}, {name:String}', {
+      version,
+      name,
+    });
+    logger.info({ version, migration: name }, 'applied a migration');
+  }
 }

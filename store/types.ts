@@ -39,6 +39,8 @@ export interface QueryOptions {
 
 export interface Store {
   readonly database: string;
+  /** Set where the tables are distributed over its shards (store/cluster.ts). */
+  readonly cluster?: string | undefined;
   /** Rows as objects (JSONEachRow): 64-bit integers come as strings, times as ISO-like text. Parameters bind `{name:Type}`. */
   query<Row>(sql: string, parameters?: QueryParameters, options?: QueryOptions): Promise<Row[]>;
   /** Rows as arrays in column order (JSONCompactEachRow): for reading many rows at once. */

@@ -1,5 +1,5 @@
 /** POST /api/v1/sql: one bounded, read-only SELECT. */
-import { type QueryOptions, StoreError } from '../../store/index.js';
+import { LOCAL_SUFFIX, type QueryOptions, type Store, StoreError } from '../../store/index.js';
 import { ApiError } from '../errors.js';
 import type { Parts } from '../settings.js';
 import { checkedSelect } from './check.js';
@@ -22,7 +22,7 @@ const LIMITS: ReadonlyMap<number, string> = new Map([
 /** How long after its own limit a query is given up on. */
 const GRACE_MS = 2_000;
 
-type SqlParts = Pick<Parts, 'store' | 'sql' | 'tenant'>;
+type SqlParts = Pick<Parts, 'sqlStore' | 'sql' | 'tenant'>;
 
 export class SqlRunner {
   readonly #parts: SqlParts;
@@ -36,7 +36,8 @@ export class SqlRunner {
 
   /** `sql` is whatever came; throws an ApiError that says what is wrong with it. */
   async run(sql: string, format: string): Promise<SqlAnswer> {
-    const { store, sql: limits } = this.#parts;
+    const { sqlStore, sql: limits } = this.#parts;
+    const { store } = sqlStore;
     const query = checkedSelect(sql, store.database);
     if (this.#running >= limits.maxConcurrent) {
       throw new ApiError('SQL_BUSY', `${limits.maxConcurrent} queries are running already; try again`);
@@ -69,9 +70,10 @@ function limitOf({ code, clickhouseCode = 0 }: StoreError): string | undefined {
   return code === 'STORE_TOO_LARGE' ? (LIMITS.get(clickhouseCode) ?? 'bytes of the answer') : undefined;
 }
 
-function settingsOf({ store, sql, tenant }: SqlParts): Record<string, string | number> {
+function settingsOf({ sqlStore: { store, isReadonly }, sql, tenant }: SqlParts): Record<string, string | number> {
   return {
-    readonly: 1,
+    // A user whose profile says so (with 2, so that the limits can be given) may not say it again.
+    ...(!isReadonly && { readonly: 1 }),
     max_execution_time: sql.maxSeconds,
     timeout_overflow_mode: 'throw',
     max_memory_usage: sql.maxMemoryBytes,
@@ -82,18 +84,19 @@ function settingsOf({ store, sql, tenant }: SqlParts): Record<string, string | n
     max_threads: 2,
     // Rows that a merge has yet to collapse are not for people to see.
     final: 1,
-    additional_table_filters: tableFilters(store.database, tenant),
+    additional_table_filters: tableFilters(store, tenant),
+    // On a cluster a subquery is right whatever it joins by: its rows are collected first, from all shards.
+    distributed_product_mode: 'global',
   };
 }
 
 /** Rows of other tenants are not there, nor any of our own tables, whatever the text of a query says. */
-function tableFilters(database: string, tenant: string): string {
+function tableFilters({ database, cluster }: Store, tenant: string): string {
   const own = `tenant = '${escaped(tenant)}'`;
-  const filters: [string, string][] = ['spans', 'trace_revisions', 'latency_rollup'].map(table => [
-    `${database}.${table}`,
-    own,
-  ]);
-  for (const table of PRIVATE_TABLES) filters.push([`${database}.${table}`, '0']);
+  // On a cluster the shards filter, where the rows are; what comes from them may be states of aggregates.
+  const stored = (table: string) => `${database}.${table}${cluster === undefined ? '' : LOCAL_SUFFIX}`;
+  const filters: [string, string][] = ['spans', 'trace_revisions', 'latency_rollup'].map(table => [stored(table), own]);
+  for (const table of PRIVATE_TABLES) filters.push([stored(table), '0']);
   return `{${filters.map(([table, filter]) => `'${table}':'${escaped(filter)}'`).join(',')}}`;
 }
 

@@ -10,6 +10,7 @@
  * knows of it. So whoever wrote looks at the minute again, and where what is stored is not what it should be, it writes
  * with one more than any `seen` there.
  */
+import { perShard } from '../cluster.js';
 import type { Store } from '../types.js';
 import { SKETCH_RELATIVE_ERROR } from './latency.js';
 
@@ -72,9 +73,9 @@ function quoted(text: string): string {
 /**
  * What every cell should hold, from the highest version of every key; a key's tombstone counts for `weight` only. One
  * read, as both must be of one moment. Rows come in the order of the key: 0.17 s for a million, 2 cores, where
- * grouping them took 1.5 s.
+ * grouping them took 1.5 s. A key's rows are on one shard, so each computes its own; sums and states of all add up.
  */
-function recomputed(where: string): string {
+function recomputed(table: (name: string) => string, where: string): string {
   const key = 'tenant, end_minute, country, region, locality, trace_id';
   return `
     SELECT tenant, end_minute AS minute, country, region, locality, service, operation,
@@ -84,11 +85,11 @@ function recomputed(where: string): string {
            sumIf(toUInt128(duration_ns), live AND has_root) AS duration_ns_sum,
            maxIf(duration_ns, live AND has_root) AS duration_ns_max,
            quantilesDDStateIf(${SKETCH})(toFloat64(duration_ns), live AND has_root) AS latency,
-           max(toDateTime(newest.received)) AS received, [] AS stored, toUInt64(0) AS stored_seen
+           max(toDateTime(newest.received)) AS received
     FROM (
       SELECT ${key}, version, NOT is_deleted AS live, error, has_root, complete, duration_ns, service, operation, received,
              row_number() OVER (PARTITION BY ${key} ORDER BY version DESC) AS place
-      FROM trace_revisions WHERE ${where}) AS newest
+      FROM ${table('trace_revisions')} WHERE ${where}) AS newest
     WHERE place = 1
     GROUP BY ${CELL}`;
 }
@@ -105,7 +106,8 @@ function stored(where: string): string {
 }
 
 /** The rows that are to be written so that the minutes are right: none if they are. */
-function corrections(minutes: readonly Omit<DirtyMinute, 'rows'>[]): string {
+function corrections(store: Store, minutes: readonly Omit<DirtyMinute, 'rows'>[]): string {
+  const computed = perShard(store, table => recomputed(table, among('end_minute', minutes)));
   return `
   SELECT ${CELL}, if(weight_in_minute > seen_in_minute, weight_in_minute, seen_in_minute + 1) AS seen,
          toUInt8(traces = 0) AS is_deleted, ${COUNTS}, latency, received
@@ -122,20 +124,22 @@ function corrections(minutes: readonly Omit<DirtyMinute, 'rows'>[]): string {
              max(side.stored_seen) AS stored_seen, groupArrayArray(side.stored) AS versions, notEmpty(versions) AS is_stored,
              arrayMap(row -> row.2, arrayFilter(row -> row.1 = stored_seen, versions)) AS winners,
              if(is_stored, winners != [(${COUNTS})], traces > 0) AS differs
-      FROM (${recomputed(among('end_minute', minutes))} UNION ALL ${stored(among('minute', minutes))}) AS side
+      FROM (SELECT *, [] AS stored, toUInt64(0) AS stored_seen FROM ${computed} UNION ALL ${stored(among('minute', minutes))}) AS side
       GROUP BY ${CELL}))
   WHERE (minute_differs OR weight_in_minute > seen_in_minute) AND (traces > 0 OR is_stored)`;
 }
 
 /** Those of the minutes whose stored cells are not what they should be. */
 export async function staleAmong(store: Store, minutes: readonly DirtyMinute[]): Promise<Omit<DirtyMinute, 'rows'>[]> {
-  const rows = await store.queryRows(`SELECT DISTINCT tenant, toUnixTimestamp(minute) FROM (${corrections(minutes)})`);
+  const rows = await store.queryRows(
+    `SELECT DISTINCT tenant, toUnixTimestamp(minute) FROM (${corrections(store, minutes)})`,
+  );
   return rows.map(row => ({ tenant: String(row[0]), minute: Number(row[1]) }));
 }
 
 /** Recomputes the minutes whole and writes their cells, those that lost their last trace as deleted. */
 export async function rewriteMinutes(store: Store, minutes: readonly Omit<DirtyMinute, 'rows'>[]): Promise<void> {
   await store.command(
-    `INSERT INTO latency_rollup (${CELL}, seen, is_deleted, ${COUNTS}, latency, received) ${corrections(minutes)}`,
+    `INSERT INTO latency_rollup (${CELL}, seen, is_deleted, ${COUNTS}, latency, received) ${corrections(store, minutes)}`,
   );
 }

@@ -3,6 +3,7 @@
  * Ids are hex by construction and checked again here, so they may stand in the SQL text: a batch of 500 would not fit
  * into a URL as a bound parameter.
  */
+import { perShard } from '../cluster.js';
 import type { NativeColumn, QueryOptions, Store } from '../types.js';
 
 /** A trace's spans as the assembler needs them, one per identity, in the order of `SPAN_COLUMNS`. */
@@ -101,26 +102,29 @@ const SPAN_COLUMNS = `trace_id, span_id, parent_span_id, toInt8(kind), toInt8(st
   locality, region, country, location_rank, toUInt8(is_database_call), flags, checksum, toUnixTimestamp64Milli(received)`;
 
 /** Arrivals of each trace, every record counted once however often it was inserted. */
-function arrivalsPerTrace(where: string): string {
+function arrivalsPerTrace(where: string, from = 'trace_arrivals'): string {
   return `SELECT tenant, trace_id, sum(spans) AS arrivals, max(received) AS last_received, groupUniqArray(partition) AS partitions
     FROM (SELECT tenant, trace_id, partition, offset, any(spans) AS spans, any(received) AS received
-          FROM trace_arrivals WHERE ${where} GROUP BY tenant, trace_id, partition, offset)
+          FROM ${from} WHERE ${where} GROUP BY tenant, trace_id, partition, offset)
     GROUP BY tenant, trace_id`;
 }
 
-const AUDIT = `
-WITH touched AS (
-  SELECT tenant, trace_id FROM trace_arrivals WHERE inserted_at >= fromUnixTimestamp64Milli({since:Int64})
-  UNION DISTINCT
-  SELECT tenant, trace_id FROM trace_revisions WHERE written_at >= fromUnixTimestamp64Milli({since:Int64}))
-SELECT a.tenant, toString(a.trace_id), a.partitions, toUnixTimestamp64Milli(a.last_received)
-FROM (${arrivalsPerTrace('(tenant, trace_id) IN (SELECT tenant, trace_id FROM touched)')}) AS a
-LEFT JOIN (SELECT tenant, trace_id, count() AS live, max(arrivals) AS recorded
-           FROM trace_revisions FINAL WHERE (tenant, trace_id) IN (SELECT tenant, trace_id FROM touched)
-           GROUP BY tenant, trace_id) AS r
-ON a.tenant = r.tenant AND a.trace_id = r.trace_id
-WHERE r.live != 1 OR r.recorded < a.arrivals
-ORDER BY a.last_received LIMIT {limit:UInt32}`;
+/** A trace's arrivals and revisions are on one shard: each audits its own. */
+function audit(table: (name: string) => string): string {
+  const touched = `(tenant, trace_id) IN (
+    SELECT tenant, trace_id FROM ${table('trace_arrivals')} WHERE inserted_at >= fromUnixTimestamp64Milli({since:Int64})
+    UNION DISTINCT
+    SELECT tenant, trace_id FROM ${table('trace_revisions')} WHERE written_at >= fromUnixTimestamp64Milli({since:Int64}))`;
+  return `
+    SELECT a.tenant AS tenant, toString(a.trace_id) AS id, a.partitions AS partitions,
+           toUnixTimestamp64Milli(a.last_received) AS received_ms
+    FROM (${arrivalsPerTrace(touched, table('trace_arrivals'))}) AS a
+    LEFT JOIN (SELECT tenant, trace_id, count() AS live, max(arrivals) AS recorded
+               FROM ${table('trace_revisions')} FINAL WHERE ${touched} GROUP BY tenant, trace_id) AS r
+    ON a.tenant = r.tenant AND a.trace_id = r.trace_id
+    WHERE r.live != 1 OR r.recorded < a.arrivals
+    ORDER BY a.last_received LIMIT {limit:UInt32}`;
+}
 
 class ClickHouseTraceStore implements TraceStore {
   readonly #store: Store;
@@ -184,7 +188,8 @@ class ClickHouseTraceStore implements TraceStore {
 
   async audit(sinceMs: number, limit: number): Promise<{ findings: AuditFinding[]; serverNowMs: number }> {
     const [[now]] = await this.#store.queryRows('SELECT toUnixTimestamp64Milli(now64(3))');
-    const rows = await this.#store.queryRows(AUDIT, { since: sinceMs, limit }, ONE_PARTITION_FINAL);
+    const sql = `SELECT tenant, id, partitions, received_ms FROM ${perShard(this.#store, audit)} ORDER BY received_ms LIMIT {limit:UInt32}`;
+    const rows = await this.#store.queryRows(sql, { since: sinceMs, limit }, ONE_PARTITION_FINAL);
     const findings = rows.map(row => ({
       tenant: String(row[0]),
       traceId: String(row[1]),

@@ -183,7 +183,7 @@ describe('refusals', () => {
       },
     });
     const runner = new SqlRunner({
-      store: spy,
+      sqlStore: { store: spy, isReadonly: false },
       tenant: 'default',
       sql: { maxSeconds: 1, maxMemoryBytes: 1e8, maxRows: 10, maxConcurrent: 1 },
     });

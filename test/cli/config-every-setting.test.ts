@@ -81,10 +81,20 @@ const EVERY: readonly [key: string, written: string, means: unknown, place?: str
   ['stitcher.maxSpansPerTrace', '500', 500],
   ['stitcher.flushEvery', '100ms', 100, 'stitcher.flushEveryMs'],
   ['stitcher.batchMaxBytes', '8MiB', 8_388_608],
-  ['store.clickhouse.url', 'http://ch:8123', 'http://ch:8123'],
+  ['store.clickhouse.url', 'https://ch:8443', 'https://ch:8443'],
   ['store.clickhouse.database', 'apm', 'apm'],
   ['store.clickhouse.username', 'me', 'me'],
   ['store.clickhouse.password', 'p,[w', 'p,[w'],
+  ['store.clickhouse.sql.username', 'reader', 'reader'],
+  ['store.clickhouse.sql.password', 'p,[r', 'p,[r'],
+  ['store.clickhouse.tls.caFile', 'ca.pem', 'ca.pem'],
+  ['store.clickhouse.tls.certFile', 'c.pem', 'c.pem'],
+  ['store.clickhouse.tls.keyFile', 'k.pem', 'k.pem'],
+  ['store.clickhouse.compression', 'gzip', 'gzip'],
+  ['store.clickhouse.requestTimeout', '45s', 45_000, 'store.clickhouse.requestTimeoutMs'],
+  ['store.clickhouse.maxConnections', '8', 8],
+  ['store.clickhouse.cluster', 'main', 'main'],
+  ['store.clickhouse.insertQuorum', '3', 3],
   ['store.embedded.host', '::1', '::1'],
   ['store.embedded.port', '0', 0],
   ['store.embedded.maxMemory', '1GiB', 1_073_741_824, 'store.embedded.maxMemoryBytes'],
@@ -101,12 +111,14 @@ const EVERY: readonly [key: string, written: string, means: unknown, place?: str
   ['location.order', 'cloud.region, geo', ['cloud.region', 'geo']],
 ];
 /** Settings that stop the start whatever they say. */
-const NOT_YET = ['store.clickhouse.cluster', 'location.geoipFile'];
+const NOT_YET = ['location.geoipFile'];
 
-/** A certificate without its key is no TLS. */
+/** A certificate without its key is no TLS, a password without its user no login, a login without its server none. */
 function companionsOf(key: string): readonly string[] {
-  const section = /^.*\.tls\b/.exec(key)?.[0];
-  return section === undefined ? [] : EVERY.map(([other]) => other).filter(other => other.startsWith(`${section}.`));
+  const section = /^.*\.(tls|sql)\b/.exec(key)?.[0];
+  const ofServer = key.startsWith('store.clickhouse.') ? ['store.clickhouse.url'] : [];
+  if (section === undefined) return ofServer;
+  return [...ofServer, ...EVERY.map(([other]) => other).filter(other => other.startsWith(`${section}.`))];
 }
 
 const writtenOf = new Map(EVERY.map(([key, written]) => [key, written]));

@@ -64,6 +64,15 @@ it('changes how long what is there is kept', async () => {
   expect(await kept('spans')).toBe('3650');
 });
 
+it('takes tables of one server for none of a cluster', async () => {
+  await expect(run({ cluster: 'main' })).rejects.toMatchObject({
+    code: 'STORE_SETUP',
+    message: expect.stringMatching(
+      /^the tables of bank are those of one server: give another store\.clickhouse\.database/,
+    ),
+  });
+});
+
 it('is refused where the tables are newer than the program', async () => {
   const store = openStore({ url: test.engine.url, database: 'bank', logger: SILENT });
   await store.command(`INSERT INTO schema_migrations (version, name) VALUES (${newest + 1}, 'of the future')`);
@@ -74,8 +83,12 @@ it('is refused where the tables are newer than the program', async () => {
   });
 });
 
-it('is refused for a cluster, and for a name that is none', async () => {
-  await expect(run({ cluster: 'main' })).rejects.toThrow('replicated tables are not available yet: cluster main');
+it('is refused for a cluster that the server does not know, and for a database whose name is none', async () => {
+  await expect(run({ cluster: 'main', database: 'other' })).rejects.toMatchObject({
+    code: 'STORE_SETUP',
+    retryable: false,
+    message: expect.stringMatching(/^the server knows no cluster main \(remote_servers\); it knows: /),
+  });
   await expect(run({ database: 'a; DROP' })).rejects.toMatchObject({ code: 'STORE_REJECTED' });
 });
 

@@ -1,7 +1,7 @@
 /** What goes wrong with spans on their way: each anomaly changes a draft tree in place, or adds copies to it. */
 import type { DraftSpan } from './generate.js';
 import type { Draw } from './random.js';
-import { KIND_CLIENT, KIND_CONSUMER, KIND_SERVER } from './types.js';
+import { KIND_CLIENT, KIND_CONSUMER, KIND_INTERNAL, KIND_SERVER } from './types.js';
 
 type Anomaly = (draw: Draw, spans: DraftSpan[]) => void;
 
@@ -36,7 +36,13 @@ const ANOMALIES: readonly Anomaly[] = [
   zeroEnd,
   farFuture,
   breakClock,
+  forgetCalls,
 ];
+
+/** Instrumentation that does not say which spans are calls. */
+function forgetCalls(_draw: Draw, spans: DraftSpan[]): void {
+  for (const span of spans) if (span.kind === KIND_CLIENT) span.kind = KIND_INTERNAL;
+}
 
 /** Zipkin's way: the server span has its client's id and its client's parent. */
 function shareId(draw: Draw, spans: DraftSpan[]): void {

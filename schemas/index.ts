@@ -5,3 +5,4 @@ export * from './clickhouse-cluster.js';
 export * from './config.js';
 export { listFromText } from './config-values.js';
 export * from './rules.js';
+export type * from './slo/definition.js';

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { jsonToProtobuf } from '../../otlp/index.js';
 import { computeTraces, DEFAULT_ORACLE_RULES, readOtlpLines } from '../oracle/index.js';
+import { deliver } from '../support/deliver.js';
 import { seededRandom } from '../support/random.js';
 import { shuffledSpans } from '../support/single-spans.js';
 import { Throughline } from '../support/throughline.js';
@@ -63,25 +64,4 @@ async function sendAll(
   };
   await Promise.all(Array.from({ length: SENDERS }, sender));
   await restarting;
-}
-
-/** False where the connection broke or the receiver says to come again. */
-async function deliver(endpoint: string, body: Uint8Array): Promise<boolean> {
-  try {
-    const response = await fetch(`${endpoint}/v1/traces`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-protobuf' },
-      body: Buffer.from(body),
-    });
-    const answer = await response.arrayBuffer();
-    if (response.status === 200) {
-      if (answer.byteLength > 0) throw new TypeError(`spans rejected: ${Buffer.from(answer).toString('latin1')}`);
-      return true;
-    }
-    if (response.status !== 503 && response.status !== 429) throw new TypeError(`refused: ${response.status}`);
-  } catch (error) {
-    if (error instanceof TypeError && error.message !== 'fetch failed' && error.message !== 'terminated') throw error;
-  }
-  await new Promise(resolve => setTimeout(resolve, 50));
-  return false;
 }

@@ -1,7 +1,7 @@
 /** Compares what a running Throughline answers with the oracle's computation over the same spans. */
 import { expect } from 'vitest';
 import { latencyOf, type OracleTrace } from '../oracle/index.js';
-import type { Throughline } from '../support/throughline.js';
+import type { ApiClient } from '../support/api-client.js';
 
 const NS_PER_MS = 1_000_000n;
 
@@ -40,7 +40,7 @@ FROM traces ORDER BY trace_id`;
 
 /** `duplicates: false` where copies were sent that the oracle was not told of. */
 export async function expectSameTraces(
-  throughline: Throughline,
+  throughline: ApiClient,
   oracle: ReadonlyMap<string, OracleTrace>,
   { duplicates = true } = {},
 ): Promise<void> {
@@ -64,7 +64,7 @@ export function windowOf(oracle: ReadonlyMap<string, OracleTrace>): { fromNs: bi
 }
 
 export async function expectSameLatency(
-  throughline: Throughline,
+  throughline: ApiClient,
   oracle: ReadonlyMap<string, OracleTrace>,
   location: string,
   window = windowOf(oracle),
@@ -90,7 +90,7 @@ export async function expectSameLatency(
 
 /** `latency_now` over a window that reaches back before the oldest trace. */
 export async function expectSameLatencyNow(
-  throughline: Throughline,
+  throughline: ApiClient,
   oracle: ReadonlyMap<string, OracleTrace>,
   location: string,
 ): Promise<void> {
@@ -110,7 +110,7 @@ export async function expectSameLatencyNow(
 }
 
 /** Every received span is in exactly one place. */
-export async function expectReconciled(throughline: Throughline): Promise<void> {
+export async function expectReconciled(throughline: ApiClient): Promise<void> {
   const ledger = await throughline.ledger();
   const rejected = Object.values(ledger.rejected).reduce((sum, count) => sum + count, 0);
   expect(ledger.stored + ledger.duplicate + rejected + ledger.in_flight + ledger.dead_letter).toBe(ledger.received);

@@ -69,7 +69,8 @@ describe('what a query sees', () => {
   test('only tables that are listed, public or private: whoever adds one decides which', async () => {
     const rows = await store.queryRows('SELECT name FROM system.tables WHERE database = currentDatabase()');
     const known = new Set([...PUBLIC_TABLES, ...PRIVATE_TABLES, ...TABLE_FUNCTIONS]);
-    expect(rows.flat().filter(name => !known.has(String(name)))).toEqual([]);
+    // On a cluster each has a `_local` one below it, which is refused for not being listed.
+    expect(rows.flat().filter(name => !known.has(String(name).replace(/_local$/, '')))).toEqual([]);
   });
 });
 

@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { migrate, openStore, type Store, startEmbeddedEngine } from '../../../store/index.js';
+import { startTestCluster } from '../../store/cluster/support.js';
 
 const DATABASE = 'throughline';
 const RETENTION = { spansDays: 3_650, tracesDays: 3_650, rollupsDays: 3_650 };
 
 export async function startStore(): Promise<Store> {
+  if (process.env.THROUGHLINE_TEST_STORE === 'cluster') return startStoreOnCluster();
   const logger = pino({ level: 'silent' });
   const dataDir = await mkdtemp(join(tmpdir(), 'throughline-analytics-'));
   const engine = await startEmbeddedEngine({ dataDir, host: '127.0.0.1', port: 0, database: DATABASE, logger });
@@ -24,10 +26,17 @@ export async function startStore(): Promise<Store> {
   });
 }
 
+/** Two shards: `THROUGHLINE_TEST_STORE=cluster npx vitest run test/analytics` asks all its questions of them. */
+async function startStoreOnCluster(): Promise<Store> {
+  const cluster = await startTestCluster();
+  return storeWith(cluster.store, { close: () => cluster.close() });
+}
+
 /** The store, with some of its methods replaced. */
 export function storeWith(store: Store, replaced: Partial<Store>): Store {
   return {
     database: store.database,
+    cluster: store.cluster,
     query: (...rest) => store.query(...rest),
     queryRows: (...rest) => store.queryRows(...rest),
     queryRaw: (...rest) => store.queryRaw(...rest),

@@ -13,11 +13,12 @@ import { engineOptions, RETENTION, remove, SILENT, temporaryDirectory } from '..
 export const CLUSTER = 'two';
 const DATABASE = 'throughline';
 
+/** `latency_rollup` without its tenant: the engine forgets a column that both a row policy and a filter of the query use. */
 const SHARDED_BY = {
   spans: 'cityHash64(trace_id)',
   trace_arrivals: 'cityHash64(trace_id)',
   trace_revisions: 'cityHash64(trace_id)',
-  latency_rollup: 'cityHash64(tenant, minute)',
+  latency_rollup: 'cityHash64(minute)',
   progress: 'cityHash64(name, instance)',
   schema_migrations: 'version',
 };
@@ -41,13 +42,17 @@ const USERS = `<clickhouse><users><default>
 
 /** As `migrate` wrote it → as one engine without Keeper can run it. */
 function asOneEngine(sql: string): string {
-  return sql
-    .replaceAll(` ON CLUSTER ${CLUSTER}`, '')
-    .replaceAll(/Replicated(ReplacingMergeTree)\('[^']*', '\{replica\}'(?:, )?/g, '$1(')
-    .replaceAll(
-      'system.macros',
-      "view(SELECT 'shard' AS macro, toString(shardNum()) AS substitution UNION ALL SELECT 'replica', 'r1')",
-    );
+  return (
+    sql
+      // A Distributed table has nothing to truncate or to merge.
+      .replace(/^(TRUNCATE|OPTIMIZE) TABLE (\w+)/, '$1 TABLE $2_local')
+      .replaceAll(` ON CLUSTER ${CLUSTER}`, '')
+      .replaceAll(/Replicated(ReplacingMergeTree)\('[^']*', '\{replica\}'(?:, )?/g, '$1(')
+      .replaceAll(
+        'system.macros',
+        "view(SELECT 'shard' AS macro, toString(shardNum()) AS substitution UNION ALL SELECT 'replica', 'r1')",
+      )
+  );
 }
 
 export interface TestCluster {

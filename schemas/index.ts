@@ -6,3 +6,4 @@ export * from './config.js';
 export { listFromText } from './config-values.js';
 export * from './rules.js';
 export type * from './slo/definition.js';
+export * from './slo-answers.js';

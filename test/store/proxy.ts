@@ -17,8 +17,8 @@ export interface Answer {
 
 export interface ProxyOptions {
   readonly tls?: ServerOptions;
-  /** What is sent on; headers as they came unless given. An answer is sent back at once. */
-  readonly request?: (passing: Passing) => Partial<Passing> | { readonly answer: Answer };
+  /** What is sent on, as it came unless given. An answer is sent back at once; `never` leaves the client waiting. */
+  readonly request?: (passing: Passing) => Partial<Passing> | { readonly answer: Answer } | 'never';
   /** What is sent back; undefined: the connection is cut instead. */
   readonly answer?: (answer: Answer, passing: Passing) => Answer | undefined;
 }
@@ -36,6 +36,7 @@ export async function startProxy(target: string, options: ProxyOptions = {}): Pr
       const url = new URL(incoming.url ?? '/', target);
       const passing = { url, body: await collect(incoming), headers };
       const changed = options.request?.(passing) ?? {};
+      if (changed === 'never') return;
       const answer =
         'answer' in changed ? changed.answer : await send(incoming.method ?? 'POST', { ...passing, ...changed });
       const given = options.answer === undefined ? answer : options.answer(answer, passing);

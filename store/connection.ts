@@ -36,10 +36,7 @@ const DEFAULT_CONNECTIONS = 32;
 const CLIENT_TIMEOUT_MS = 3_600_000;
 /** Servers close idle connections after 10 s and more; whoever closes first must be us. */
 const IDLE_SOCKET_MS = 2_500;
-/**
- * Measured on blocks of real spans: level 1 makes a tenth of the bytes, higher levels little less for three times the
- * CPU (docs/clickhouse.md).
- */
+/** Measured on blocks of real spans: a fifth of the bytes; level 6 makes 5 % less of it for 2.5 times the CPU. */
 const GZIP_LEVEL = 1;
 
 type ClientOptions = NonNullable<Parameters<typeof createClient>[0]>;

@@ -38,6 +38,10 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 ) ENGINE = ReplacingMergeTree(applied_at)
 ORDER BY version`;
 
+const RACED = new Set([
+  57, // TABLE_ALREADY_EXISTS
+  82, // DATABASE_ALREADY_EXISTS
+]);
 const UNKNOWN_TABLE = 60;
 const UNKNOWN_DATABASE = 81;
 
@@ -135,13 +139,24 @@ async function applyAll(store: Store, options: MigrateOptions, pending: readonly
   });
   const ddl = cluster === undefined ? {} : CLUSTER_DDL;
   const versions = cluster === undefined ? [VERSIONS] : clusterStatements(VERSIONS, { cluster, database });
-  for (const statement of versions) await store.command(statement, undefined, ddl);
+  const run = (statement: string) => unlessRaced(() => store.command(statement, undefined, ddl));
+  for (const statement of versions) await run(statement);
   for (const { version, name, statements } of pending) {
-    for (const statement of statements) await store.command(statement, undefined, ddl);
+    for (const statement of statements) await run(statement);
     await store.command('INSERT INTO schema_migrations (version, name) SELECT {version:UInt32}, {name:String}', {
       version,
       name,
     });
     logger.info({ version, migration: name }, 'applied a migration');
+  }
+}
+
+/** Of two processes that make the same thing at the same time one may be told that it is there: the next time it is. */
+async function unlessRaced(statement: () => Promise<void>): Promise<void> {
+  try {
+    await statement();
+  } catch (error) {
+    if (!(error instanceof StoreError) || !RACED.has(error.clickhouseCode ?? 0)) throw error;
+    await statement();
   }
 }

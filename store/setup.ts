@@ -16,6 +16,7 @@ const KEEPER = new Set([
   225, // NO_ZOOKEEPER
   392, // QUERY_IS_PROHIBITED: there is no distributed DDL
 ]);
+const REPLICA_ALREADY_EXISTS = 253;
 const TLS = /^ERR_(SSL|TLS)_|CERT|SELF_SIGNED|^UNABLE_TO_|^HOSTNAME_MISMATCH$/;
 
 /** The error, or a STORE_SETUP that says what to do about it. */
@@ -38,6 +39,9 @@ function adviceOn(error: StoreError, { username = 'default', cluster }: Connecti
   }
   if (KEEPER.has(clickhouseCode)) {
     return `the cluster ${cluster} needs ClickHouse Keeper and distributed_ddl in its servers' configuration: ${message}`;
+  }
+  if (clickhouseCode === REPLICA_ALREADY_EXISTS) {
+    return `Keeper still has tables of this name: the database was dropped without SYNC, or two servers share their macros: ${message}`;
   }
   const code = tlsCodeOf(error);
   return code === undefined

@@ -163,6 +163,47 @@ test('bus.kind kafka stops the start', () => {
   ]);
 });
 
+describe('a ClickHouse server', () => {
+  const clickhouse = (settings: object) => problemsOf({ file: fileWith({ store: { clickhouse: settings } }), env: {} });
+  const url = 'https://ch:8443';
+
+  test.each([
+    ['a cluster of no server', { cluster: 'main' }, 'store.clickhouse.cluster needs store.clickhouse.url'],
+    ['a login to no server', { username: 'me' }, 'store.clickhouse.username needs store.clickhouse.url'],
+    [
+      'a password of nobody',
+      { url, sql: { password: 'x' } },
+      /^store\.clickhouse\.sql\.password .*needs store\.clickhouse\.sql\.username/,
+    ],
+    [
+      'an authority without TLS',
+      { url: 'http://ch', tls: { caFile: 'a' } },
+      /^store\.clickhouse\.tls\.caFile .*needs an https URL/,
+    ],
+    [
+      'a certificate without its key',
+      { url, tls: { caFile: 'a', certFile: 'c' } },
+      /tls\.certFile .*needs store\.clickhouse\.tls\.keyFile/,
+    ],
+    [
+      'a key without its certificate',
+      { url, tls: { caFile: 'a', keyFile: 'k' } },
+      /tls\.keyFile .*needs store\.clickhouse\.tls\.certFile/,
+    ],
+    ['a quorum of nobody', { insertQuorum: 0 }, /insertQuorum is 0: give auto or a whole number from 1 to 100/],
+  ])('%s stops the start', (_case, settings, message) => {
+    const problems = clickhouse(settings);
+    expect(problems).toEqual([typeof message === 'string' ? message : expect.stringMatching(message)]);
+  });
+
+  test('must not carry its login in the URL, which is not shown', () => {
+    const [problem, ...others] = clickhouse({ url: 'https://me:hunter2@ch:8443' });
+    expect(others).toEqual([]);
+    expect(problem).toMatch(/^store\.clickhouse\.url .*must not hold a user: give store\.clickhouse\.username/);
+    expect(problem).not.toContain('hunter2');
+  });
+});
+
 describe('names of environment variables', () => {
   const part = fc.stringMatching(/^[a-z]{1,8}([A-Z][a-z]{0,6}){0,3}$/);
 

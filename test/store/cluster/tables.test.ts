@@ -76,6 +76,11 @@ describe('migrate', () => {
     await migrateAgain();
   });
 
+  it('may be run by two processes at once', async () => {
+    const results = await Promise.all([migrateAgain({ database: 'both' }), migrateAgain({ database: 'both' })]);
+    expect(results[0].to).toBe(results[1].to);
+  });
+
   it('takes distributed tables for none of a single server', async () => {
     await expect(migrateAgain({ cluster: undefined })).rejects.toMatchObject({
       code: 'STORE_SETUP',

@@ -119,6 +119,27 @@ program
     await runRestitch(settings, { traceIds, ...options }, createLogger(settings.logLevel));
   });
 
+const slo = program.command('slo').description('service level objectives (OpenSLO v1)');
+slo
+  .command('validate')
+  .description('check SLO documents: what is wrong with them, and what they come to')
+  .argument('<file...>', 'YAML or JSON files, folders of them, or - for standard input')
+  .option('--json', 'print one JSON object instead of text', false)
+  .addHelpText(
+    'after',
+    `
+References are looked for in all files together. Exits 1 if a document or an SLO is invalid; documents for other data
+sources are valid, and said to be unsupported.
+
+Examples:
+  throughline slo validate slo/
+  throughline slo validate new-york.yaml alerts.yaml --json`,
+  )
+  .action(async (files: string[], options: { json: boolean }) => {
+    const { validateSlos } = await import('./slo.js');
+    process.exitCode = (await validateSlos(files, options.json)) ? 0 : 1;
+  });
+
 function wholeNumber(value: string): number {
   if (!/^[1-9]\d{0,5}$/.test(value)) throw new InvalidArgumentError('Give a whole number from 1.');
   return Number(value);

@@ -5,5 +5,6 @@ export * from './clickhouse-cluster.js';
 export * from './config.js';
 export { listFromText } from './config-values.js';
 export * from './rules.js';
-export type * from './slo/definition.js';
+export * from './slo/index.js';
 export * from './slo-answers.js';
+export { nearestName } from './suggestion.js';

@@ -9,8 +9,9 @@ const SOURCES = [
   'store/errors.ts',
   'analytics/errors.ts',
   'cli/config.ts',
+  'schemas/slo/problems.ts',
 ];
-const CODE = /\b(?:INGEST|OTLP|BUS|STORE|API|SQL|CONFIG)_[A-Z_]+\b/g;
+const CODE = /\b(?:INGEST|OTLP|BUS|STORE|API|SQL|CONFIG|SLO)_[A-Z_]+\b/g;
 
 const inSources = new Set(SOURCES.flatMap(path => readFileSync(path, 'utf8').match(CODE) ?? []));
 const inDocument = new Set(document.match(CODE));

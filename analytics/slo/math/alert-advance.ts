@@ -32,8 +32,8 @@ export function advanceAlert(
   const transitions: AlertTransition[] = [];
   let state: AlertState = { ...before, passedOverMinutes: before.passedOverMinutes + skippedMinutes };
   for (let minute = firstMinute; minute <= toMinute; minute++) {
-    const { lastMinute } = state;
-    const wasBurning = () => lastMinute !== null && evaluate(lastMinute).isBurning;
+    const { lastJudgedMinute } = state;
+    const wasBurning = () => lastJudgedMinute !== null && evaluate(lastJudgedMinute).isBurning;
     const step = stepAlert(identity, pendingMinutes, state, evaluate(minute), wasBurning);
     state = step.state;
     transitions.push(...step.transitions);

@@ -21,8 +21,10 @@ export type ResolveCause = 'recovered' | 'no_data' | 'restated';
 
 export interface AlertState {
   readonly status: AlertStatus;
-  /** The last minute evaluated; null before the first one. */
+  /** The last minute evaluated, or passed over; null before the first one. */
   readonly lastMinute: number | null;
+  /** The last minute that there was a verdict on. */
+  readonly lastJudgedMinute: number | null;
   /** Of the present or last alert; null if there was none. */
   readonly alertId: string | null;
   /** When it began to burn (pending, or firing at once). */
@@ -41,6 +43,7 @@ export interface AlertState {
 export const NEW_ALERT: AlertState = {
   status: 'inactive',
   lastMinute: null,
+  lastJudgedMinute: null,
   alertId: null,
   beganMinute: null,
   firedMinute: null,
@@ -86,7 +89,7 @@ export function alertIdOf(identity: AlertIdentity, beganMinute: number): string 
 }
 
 /**
- * One minute. `wasBurning` says whether, by the counts as they are now, the condition holds at the minute evaluated last;
+ * One minute. `wasBurning` says whether, by the counts as they are now, the condition holds at the minute judged last;
  * it is asked only when an alert resolves.
  */
 export function stepAlert(
@@ -103,6 +106,7 @@ export function stepAlert(
   step.noteData(identity, evaluation.hasLongData);
   if (evaluation.isBurning) burn(step, identity, pendingMinutes, evaluation);
   else calm(step, evaluation, wasBurning);
+  step.change({ lastMinute: evaluation.minute, lastJudgedMinute: evaluation.minute });
   return step.done();
 }
 
@@ -115,9 +119,9 @@ function hold(state: AlertState, { minute, holdReasons }: AlertEvaluation): Aler
   if (holdReasons.includes('watermark')) {
     // Also where it is the first minute of all: the next evaluation begins with it.
     step.change({ lastMinute: state.lastMinute ?? minute - 1 });
-    return step.waiting();
+  } else {
+    step.change({ lastMinute: minute, passedOverMinutes: state.passedOverMinutes + 1 });
   }
-  step.change({ passedOverMinutes: state.passedOverMinutes + 1 });
   return step.done();
 }
 
@@ -218,11 +222,6 @@ class Step {
   }
 
   done(): AlertStep {
-    this.change({ lastMinute: this.#minute });
-    return this.waiting();
-  }
-
-  waiting(): AlertStep {
     return { state: this.state, transitions: this.#transitions };
   }
 }

@@ -20,6 +20,9 @@ const SHARDED_BY: Readonly<Record<string, string>> = {
   trace_revisions: 'cityHash64(trace_id)',
   latency_rollup: 'cityHash64(tenant, minute)',
   progress: 'cityHash64(name, instance)',
+  slo_documents: 'cityHash64(tenant, kind, name)',
+  slo_rollup: 'cityHash64(tenant, slo, minute)',
+  slo_restatements: 'cityHash64(tenant, slo, minute)',
   schema_migrations: 'version',
 };
 

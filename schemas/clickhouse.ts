@@ -7,6 +7,7 @@
  *
  * Written for one server; clickhouse-cluster.ts makes replicated and distributed tables of them when a cluster is named.
  */
+import { sloStatements } from './clickhouse-slo.js';
 
 /** Days each kind of data is kept, counted from receipt. */
 export interface Retention {
@@ -239,5 +240,6 @@ export function migrations(retention: Retention): readonly Migration[] {
         LATENCY_NOW,
       ],
     },
+    { version: 2, name: 'SLOs', statements: sloStatements(retention.rollupsDays) },
   ];
 }

@@ -7,6 +7,10 @@ export const PUBLIC_TABLES: ReadonlySet<string> = new Set([
   'trace_revisions',
   'latency_rollup',
   'slo_rollup',
+  'slo_restatements',
+  'slo_documents',
+  'slo_budget',
+  'slo_status',
 ]);
 
 /** Those of the database that are for ourselves. Their names may not stand anywhere in a query. */

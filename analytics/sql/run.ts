@@ -22,6 +22,9 @@ const LIMITS: ReadonlyMap<number, string> = new Map([
 /** How long after its own limit a query is given up on. */
 const GRACE_MS = 2_000;
 
+/** What the public tables and views read. */
+const TENANT_TABLES = ['spans', 'trace_revisions', 'latency_rollup', 'slo_rollup', 'slo_restatements', 'slo_documents'];
+
 type SqlParts = Pick<Parts, 'sqlStore' | 'sql' | 'tenant'>;
 
 export class SqlRunner {
@@ -95,7 +98,7 @@ function tableFilters({ database, cluster }: Store, tenant: string): string {
   const own = `tenant = '${escaped(tenant)}'`;
   // On a cluster the shards filter, where the rows are; what comes from them may be states of aggregates.
   const stored = (table: string) => `${database}.${table}${cluster === undefined ? '' : LOCAL_SUFFIX}`;
-  const filters: [string, string][] = ['spans', 'trace_revisions', 'latency_rollup'].map(table => [stored(table), own]);
+  const filters: [string, string][] = TENANT_TABLES.map(table => [stored(table), own]);
   for (const table of PRIVATE_TABLES) filters.push([stored(table), '0']);
   return `{${filters.map(([table, filter]) => `'${table}':'${escaped(filter)}'`).join(',')}}`;
 }

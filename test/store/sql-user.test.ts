@@ -65,7 +65,7 @@ afterAll(() => remove(directory));
 describe('the user for SQL', () => {
   it('is described in the document, as is the one that has made these tables and rows', () => {
     expect(grantsOf('throughline').length).toBe(2);
-    expect(grants.length).toBe(5);
+    expect(grants.length).toBe(10);
     expect(settings.map(([, name]) => name)).toContain('readonly');
   });
 
@@ -78,9 +78,14 @@ describe('the user for SQL', () => {
       'SELECT count() FROM trace_revisions',
       'SELECT count() FROM latency_rollup',
       "SELECT traces FROM latency_now(location = '', window_s = 60)",
+      'SELECT count() FROM slo_rollup',
+      'SELECT count() FROM slo_restatements',
+      'SELECT count() FROM slo_documents',
+      'SELECT count() FROM slo_budget',
+      'SELECT count() FROM slo_status',
     ].map(sql => `${sql} SETTINGS ${sent}`);
     const [, ...answers] = run({ profile: PROFILE, grants }, ['USE throughline', ...asked]);
-    expect(answers).toEqual(['2', '0', '0', '0', '0']);
+    expect(answers).toEqual(['2', ...Array(9).fill('0')]);
   });
 
   it('may do nothing else', () => {

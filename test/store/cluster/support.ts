@@ -20,6 +20,9 @@ const SHARDED_BY = {
   trace_revisions: 'cityHash64(trace_id)',
   latency_rollup: 'cityHash64(minute)',
   progress: 'cityHash64(name, instance)',
+  slo_documents: 'cityHash64(kind, name)',
+  slo_rollup: 'cityHash64(objective, group_key)',
+  slo_restatements: 'cityHash64(objective, group_key)',
   schema_migrations: 'version',
 };
 

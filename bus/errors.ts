@@ -1,4 +1,11 @@
-export type BusErrorCode = 'BUS_FULL' | 'BUS_UNAVAILABLE' | 'BUS_CLOSED' | 'BUS_CONFLICT' | 'BUS_CORRUPT';
+export type BusErrorCode =
+  | 'BUS_FULL'
+  | 'BUS_UNAVAILABLE'
+  | 'BUS_CLOSED'
+  | 'BUS_CONFLICT'
+  | 'BUS_CORRUPT'
+  | 'BUS_REFUSED'
+  | 'BUS_CRASHED';
 
 /** What each code means is listed in docs/errors.md. */
 export class BusError extends Error {

@@ -12,4 +12,6 @@
 export { openEmbeddedBus } from './embedded/bus.js';
 export type { EmbeddedBusOptions } from './embedded/options.js';
 export { BusError, type BusErrorCode } from './errors.js';
+export { openKafkaBus } from './kafka/bus.js';
+export type { KafkaBusOptions, KafkaCompression, KafkaSasl, KafkaTls } from './kafka/options.js';
 export type * from './types.js';

@@ -1,0 +1,45 @@
+/** A kafkajs client as the options say, with its messages in our log. */
+import { CompressionCodecs, CompressionTypes, Kafka, type LogEntry, logLevel } from 'kafkajs';
+import type { Logger } from 'pino';
+import { BusError } from '../errors.js';
+import type { KafkaCompression, ResolvedKafkaOptions } from './options.js';
+import { zstdCodec } from './zstd.js';
+
+const CONNECTION_TIMEOUT_MS = 3_000;
+const REQUEST_TIMEOUT_MS = 15_000;
+
+export function createKafka({ brokers, tls, sasl, logger }: ResolvedKafkaOptions): Kafka {
+  const zstd = zstdCodec();
+  if (zstd !== undefined) CompressionCodecs[CompressionTypes.ZSTD] = () => zstd;
+  return new Kafka({
+    clientId: 'throughline',
+    brokers: [...brokers],
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    ...(tls && { ssl: { ...tls } }),
+    ...(sasl && { sasl: sasl as never }),
+    retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 },
+    logLevel: logLevel.WARN,
+    logCreator: () => entry => writeLog(logger, entry),
+  });
+}
+
+/** What it calls an error comes to nothing mostly: it tries again. What does matter is thrown, and told by us. */
+function writeLog(logger: Logger, { log: { message, ...details } }: LogEntry): void {
+  const { groupId, broker, error } = details;
+  logger.debug({ groupId, broker, error: error === undefined ? undefined : String(error) }, `kafka: ${message}`);
+}
+
+export function compressionType(compression: KafkaCompression): CompressionTypes {
+  switch (compression) {
+    case 'none':
+      return CompressionTypes.None;
+    case 'gzip':
+      return CompressionTypes.GZIP;
+    case 'zstd':
+      if (zstdCodec() === undefined) {
+        throw new BusError('BUS_REFUSED', `this Node ${process.version} has no zstd: use gzip, none, or Node 22.15`);
+      }
+      return CompressionTypes.ZSTD;
+  }
+}

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+/** What needs a real Kafka broker: `npm run test:kafka`. */
+export default defineConfig({
+  test: {
+    include: ['test/kafka/**/*.test.ts'],
+    globalSetup: ['test/kafka/support/global-setup.ts'],
+    // A broker, an engine and several processes of ours at once: one file after the other.
+    maxWorkers: 1,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+  },
+});

@@ -21,12 +21,13 @@ export function explain(error: unknown): string {
 export function namingPort(error: unknown, config: Config): unknown {
   const port = error instanceof Error ? /EADDRINUSE.*:(\d+)/.exec(error.message)?.[1] : undefined;
   if (port === undefined) return error;
-  const { ingest, analytics, store } = config;
+  const { ingest, analytics, store, metrics } = config;
   const settings: readonly [string, number][] = [
     ['ingest.http.port', ingest.http.port],
     ['ingest.grpc.port', ingest.grpc.port],
     ['analytics.port', analytics.port],
     ['store.embedded.port', store.embedded.port],
+    ['metrics.port', metrics.port ?? 0],
   ];
   const setting = settings.find(([, value]) => value === Number(port))?.[0] ?? 'the port';
   return new Error(

@@ -13,8 +13,11 @@ import { SpanReader } from '../otlp/index.js';
 import type { Config } from '../schemas/index.js';
 import { type Stitcher, startStitcher } from '../stitcher/index.js';
 import { createTraceStore, type Store } from '../store/index.js';
+import { urlOf } from './addresses.js';
+import { type AdminServer, startAdminServer } from './admin-server.js';
 import { exposeLag, exposeSize, viewOf } from './log-view.js';
 import { type OpenedStore, openConfiguredStore } from './open-store.js';
+import { PublishWatch, RoleReadiness } from './readiness.js';
 import { type Supervised, supervise } from './supervise.js';
 
 export type Role = 'ingest' | 'stitch' | 'analytics';
@@ -26,6 +29,7 @@ export interface RunningRoles {
     readonly otlpGrpc?: string;
     readonly api?: string;
     readonly clickhouse?: string;
+    readonly metrics?: string;
   };
   /** Rejects when a part that cannot be started again has failed. */
   readonly failed: Promise<never>;
@@ -34,7 +38,9 @@ export interface RunningRoles {
 }
 
 interface Parts {
+  admin?: AdminServer;
   bus?: Bus;
+  publishes?: PublishWatch;
   ingest?: Ingest;
   store?: OpenedStore;
   stitcher?: Supervised;
@@ -51,29 +57,47 @@ export async function startRoles(
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const parts: Parts = {};
+  const readiness = new RoleReadiness(() => ({
+    publishes: parts.publishes,
+    stitcher: parts.stitcher,
+    store: roles.has('analytics') ? parts.store?.store : undefined,
+  }));
   try {
+    const { host, port } = config.metrics;
+    // Before all else: a process that waits for its log or its store says so.
+    if (port !== undefined) {
+      parts.admin = await startAdminServer({ host, port, registry, readiness: () => readiness.checkAll(), logger });
+    }
     await mkdir(config.dataDir, { recursive: true });
     const bus = await openBus(config);
     parts.bus = bus;
     exposeLag(bus, registry);
     if (config.bus.kind === 'embedded') exposeSize(bus, registry);
     // Receivers first: the log takes spans in while the store still comes up.
-    if (roles.has('ingest')) parts.ingest = await startReceivers(config, bus, registry, logger);
+    if (roles.has('ingest')) {
+      parts.publishes = new PublishWatch(bus, () => performance.now());
+      parts.ingest = await startReceivers(config, parts.publishes.bus, registry, logger);
+    }
     if (roles.has('stitch') || roles.has('analytics')) {
       parts.store = await openConfiguredStore(config, logger, signal);
       const { store, sql } = parts.store;
       if (roles.has('stitch')) parts.stitcher = await startStitching(config, bus, store, registry, logger);
       if (roles.has('analytics'))
-        parts.analytics = await startAnswers(config, bus, { store, sql }, parts, registry, logger);
+        parts.analytics = await startAnswers(config, bus, { store, sql }, readiness, registry, logger);
     }
+    readiness.running();
   } catch (error) {
+    readiness.draining();
     await closeParts(parts, logger);
     throw error;
   }
   return {
     addresses: addressesOf(config, parts),
     failed: parts.store?.failed ?? new Promise<never>(() => {}),
-    close: () => closeParts(parts, logger),
+    close: () => {
+      readiness.draining();
+      return closeParts(parts, logger);
+    },
   };
 }
 
@@ -132,7 +156,7 @@ function startAnswers(
   config: Config,
   bus: Bus,
   { store, sql }: Pick<OpenedStore, 'store' | 'sql'>,
-  parts: Readonly<Parts>,
+  readiness: RoleReadiness,
   registry: Registry,
   logger: Logger,
 ): Promise<Analytics> {
@@ -145,29 +169,27 @@ function startAnswers(
     port: config.analytics.port,
     offsets: () => bus.offsets(),
     log: async () => viewOf(await bus.state()),
-    readiness: async () => {
-      const reasons = [parts.stitcher?.reason() ?? ''].filter(reason => reason !== '');
-      return { ready: reasons.length === 0, reasons };
-    },
+    readiness: () => readiness.check(),
     clock: Date.now,
     sql: config.analytics.sql,
     rollup: { everyMs: config.analytics.rollupEveryMs },
   });
 }
 
-function addressesOf(config: Config, { ingest, analytics, store }: Readonly<Parts>): RunningRoles['addresses'] {
+function addressesOf(config: Config, { ingest, analytics, store, admin }: Readonly<Parts>): RunningRoles['addresses'] {
   const { host, http, grpc } = config.ingest;
   return {
     ...(ingest && { otlpHttp: `${http.tls ? 'https' : 'http'}://${host}:${ingest.httpPort}` }),
     ...(ingest && { otlpGrpc: `${grpc.tls ? 'https' : 'http'}://${host}:${ingest.grpcPort}` }),
     ...(analytics && { api: `http://${config.analytics.host}:${analytics.port}` }),
     ...(store && { clickhouse: store.url }),
+    ...(admin && { metrics: urlOf(config.metrics.host, admin.port) }),
   };
 }
 
 /** In the order of the data. A part that cannot close must not keep the others from it. */
 async function closeParts(parts: Parts, logger: Logger): Promise<void> {
-  for (const name of ['ingest', 'stitcher', 'analytics', 'store', 'bus'] as const) {
+  for (const name of ['ingest', 'stitcher', 'analytics', 'store', 'bus', 'admin'] as const) {
     try {
       await parts[name]?.close();
     } catch (error) {

@@ -32,12 +32,13 @@ export async function runRoles(config: Config, roles: ReadonlySet<Role>, logger:
 }
 
 function greeting(roles: ReadonlySet<Role>, { addresses }: RunningRoles): string {
-  const { otlpHttp, otlpGrpc, api, clickhouse } = addresses;
+  const { otlpHttp, otlpGrpc, api, clickhouse, metrics } = addresses;
   const lines = [
     otlpHttp && `  OTLP/HTTP   ${otlpHttp}/v1/traces`,
     otlpGrpc && `  OTLP/gRPC   ${otlpGrpc}`,
     api && `  API         ${api}/api/v1/latency?location=New%20York`,
     clickhouse && `  ClickHouse  ${clickhouse}`,
+    metrics && `  Metrics     ${metrics}/metrics`,
   ].filter(Boolean);
   return `Throughline is up (${[...roles].join(', ')})\n${lines.join('\n')}\n`;
 }

@@ -153,6 +153,10 @@ export const Settings = z.strictObject({
       maxRows: integer(1, 10_000_000).default(100_000).describe('Rows of its answer'),
     }),
   }),
+  metrics: section({
+    host: host().default('127.0.0.1').describe('Address of /healthz, /readyz and /metrics of a process'),
+    port: port().optional().describe('Their port; without it no such server (the API of analytics has them, too)'),
+  }),
   tiers: listOf(Rule, '{tier, where}')
     .default(DEFAULT_TIER_RULES.map(rule => ({ ...rule, where: { ...rule.where } as never })))
     .describe('Rules for tiers, first match wins; replaces the built-in ones'),
@@ -216,7 +220,7 @@ function clickhouseConflicts(clickhouse: Settings['store']['clickhouse']): Confl
   return conflicts;
 }
 
-function sharedPorts({ ingest, store, analytics }: Settings): Conflict[] {
+function sharedPorts({ ingest, store, analytics, metrics }: Settings): Conflict[] {
   const conflicts: Conflict[] = [];
   const owners = new Map<number, string>();
   const listeners: [string, number][] = [
@@ -225,6 +229,7 @@ function sharedPorts({ ingest, store, analytics }: Settings): Conflict[] {
     ['analytics.port', analytics.port],
   ];
   if (store.clickhouse.url === undefined) listeners.push(['store.embedded.port', store.embedded.port]);
+  if (metrics.port !== undefined) listeners.push(['metrics.port', metrics.port]);
   for (const [key, port] of listeners) {
     const owner = owners.get(port);
     // 0 takes any free one.

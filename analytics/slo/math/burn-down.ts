@@ -2,12 +2,11 @@
  * The burn-down of a window's budget: how much was left at the end of each step. What is measured against is the budget
  * as it stands at the end of the series, so the line only ever falls and its last point is the status.
  */
-import type { UnknownPolicy } from '../../../schemas/index.js';
 import { budgetOf, remainingRatio } from './budget.js';
 import type { CountSeries, Counts } from './counts.js';
 import { add, ZERO } from './fraction.js';
 import type { StatusQuestion } from './status.js';
-import { unitsOf } from './units.js';
+import { type Units, unitsByPolicy } from './units.js';
 import { elapsedMinutes, windowAt } from './windows.js';
 
 export interface BurnDownPoint extends Counts {
@@ -23,37 +22,33 @@ export function burnDown(
   question: Omit<StatusQuestion, 'burnMinutes'>,
   stepMinutes: number,
 ): BurnDownPoint[] {
-  const { slo, atMinute } = question;
+  const { atMinute, objective, slo } = question;
   const span = question.span ?? windowAt(slo.window, atMinute);
   const { fromMinute } = span;
   const toMinute = fromMinute + elapsedMinutes(span, atMinute);
-  const [own, low, high] = [slo.unknown, 'bad' as const, 'good' as const].map(policy =>
-    remainingAfterStep(series, question, policy, fromMinute, toMinute),
-  );
+  const units = unitsByPolicy(series, slo, objective.slices, fromMinute, toMinute);
+  const afterStep = (counted: Units) => remainingAfterStep(counted, objective.targetPpm, fromMinute, toMinute);
+  const own = afterStep(units.own);
+  const interval = units.low === units.high ? null : [afterStep(units.low), afterStep(units.high)];
   const points: BurnDownPoint[] = [];
   for (let start = fromMinute; start < toMinute; start += stepMinutes) {
     const minute = Math.min(start + stepMinutes, toMinute);
     const counts = series.sum(start, minute);
-    points.push({
-      minute,
-      ...counts,
-      remainingRatio: own(start, minute),
-      remainingInterval: [low(start, minute), high(start, minute)],
-    });
+    const ratio = own(start, minute);
+    const [low, high] = interval?.map(each => each(start, minute)) ?? [ratio, ratio];
+    points.push({ minute, ...counts, remainingRatio: ratio, remainingInterval: [low, high] });
   }
   return points;
 }
 
 /** To be asked for one step after the other: adding a step to a sum is cheaper than summing anew. */
 function remainingAfterStep(
-  series: CountSeries,
-  { slo, objective }: Pick<StatusQuestion, 'slo' | 'objective'>,
-  policy: UnknownPolicy,
+  units: Units,
+  targetPpm: number,
   fromMinute: number,
   toMinute: number,
 ): (startMinute: number, endMinute: number) => number {
-  const units = unitsOf(series, slo.budgetingMethod, objective.slices, policy);
-  const { allowed } = budgetOf(units, fromMinute, toMinute, objective.targetPpm);
+  const { allowed } = budgetOf(units, fromMinute, toMinute, targetPpm);
   let spent = ZERO;
   return (startMinute, endMinute) => {
     spent = add(spent, units.spent(startMinute, endMinute));

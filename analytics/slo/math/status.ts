@@ -12,7 +12,7 @@ import {
 import { burnRate, burnSpan } from './burn-rate.js';
 import type { CountSeries, Counts } from './counts.js';
 import { type Fraction, toNumber } from './fraction.js';
-import { type Units, unitsOf } from './units.js';
+import { type Units, unitsByPolicy } from './units.js';
 import { elapsedMinutes, lengthMinutes, type WindowSpan, windowAt } from './windows.js';
 
 /** What of a definition the figures depend on. */
@@ -64,9 +64,14 @@ export function firstMinuteNeeded({ slo, objective, atMinute, span, burnMinutes 
 export function statusOf(series: CountSeries, question: StatusQuestion): SloStatus {
   const { slo, objective, atMinute, burnMinutes } = question;
   const span = question.span ?? windowAt(slo.window, atMinute);
-  const units = unitsOf(series, slo.budgetingMethod, objective.slices, slo.unknown);
   const toMinute = span.fromMinute + elapsedMinutes(span, atMinute);
+  const { own: units, low, high } = unitsByPolicy(series, slo, objective.slices, span.fromMinute, toMinute);
+  const remainingOf = (counted: Units) => {
+    const { allowed, spent } = budgetOf(counted, span.fromMinute, toMinute, objective.targetPpm);
+    return remainingRatio(allowed, spent);
+  };
   const budget = budgetOf(units, span.fromMinute, toMinute, objective.targetPpm);
+  const remaining = remainingRatio(budget.allowed, budget.spent);
   return {
     ...series.sum(span.fromMinute, toMinute),
     span,
@@ -74,8 +79,8 @@ export function statusOf(series: CountSeries, question: StatusQuestion): SloStat
     budget: {
       allowed: toNumber(budget.allowed),
       consumed: toNumber(budget.spent),
-      remainingRatio: remainingRatio(budget.allowed, budget.spent),
-      remainingInterval: remainingInterval(series, question, span.fromMinute, toMinute),
+      remainingRatio: remaining,
+      remainingInterval: low === high ? [remaining, remaining] : [remainingOf(low), remainingOf(high)],
       exhaustedAtMinute: isExhausted(budget) ? exhaustedAt(units, span.fromMinute, toMinute, budget.allowed) : null,
       projectedAllowed: toNumber(projectedAllowance(budget.allowed, span, atMinute)),
       projectedExhaustionMinute: isExhausted(budget) ? null : whenExhausted(units, question, span, budget),
@@ -85,20 +90,6 @@ export function statusOf(series: CountSeries, question: StatusQuestion): SloStat
       rate: burnRate(units, burnSpan(atMinute, minutes, sliceMinutesOf(objective)), objective.targetPpm),
     })),
   };
-}
-
-function remainingInterval(
-  series: CountSeries,
-  { slo, objective }: Pick<StatusQuestion, 'slo' | 'objective'>,
-  fromMinute: number,
-  toMinute: number,
-): [number, number] {
-  const [low, high] = (['bad', 'good'] as const).map(policy => {
-    const units = unitsOf(series, slo.budgetingMethod, objective.slices, policy);
-    const { allowed, spent } = budgetOf(units, fromMinute, toMinute, objective.targetPpm);
-    return remainingRatio(allowed, spent);
-  });
-  return [low, high];
 }
 
 function whenExhausted(

@@ -5,7 +5,7 @@
  * Slices lie on a grid of whole multiples of their length since the epoch, so that a slice is the same one from wherever
  * it is looked at. A slice without events, or with none that count, is no unit: nothing was measured.
  */
-import type { BudgetingMethod, SloObjective, UnknownPolicy } from '../../../schemas/index.js';
+import type { BudgetingMethod, SloDefinition, SloObjective, UnknownPolicy } from '../../../schemas/index.js';
 import { type CountSeries, firstAtOrAfter, verdictsOf } from './counts.js';
 import { exactSum } from './exact-sum.js';
 import { compare, type Fraction, fraction } from './fraction.js';
@@ -29,6 +29,29 @@ export function unitsOf(
   if (slices === null) throw new RangeError(`an objective by ${method} has no slices`);
   const table = sliceTable(series, slices.minutes, policy);
   return method === 'Timeslices' ? sliceUnits(table, slices.targetPpm) : new RatioUnits(table);
+}
+
+export interface UnitsByPolicy {
+  /** As the SLO counts. */
+  readonly own: Units;
+  /** As if all unknown were bad, as if all were good. */
+  readonly low: Units;
+  readonly high: Units;
+}
+
+/** For [fromMinute, toMinute): where nothing is unknown the three are one and the same. */
+export function unitsByPolicy(
+  series: CountSeries,
+  { budgetingMethod, unknown }: Pick<SloDefinition, 'budgetingMethod' | 'unknown'>,
+  slices: SloObjective['slices'],
+  fromMinute: number,
+  toMinute: number,
+): UnitsByPolicy {
+  const own = unitsOf(series, budgetingMethod, slices, unknown);
+  const sliceMinutes = slices?.minutes ?? 1;
+  if (series.sum(fromMinute - sliceMinutes + 1, toMinute).unknown === 0) return { own, low: own, high: own };
+  const as = (policy: UnknownPolicy) => (policy === unknown ? own : unitsOf(series, budgetingMethod, slices, policy));
+  return { own, low: as('bad'), high: as('good') };
 }
 
 class EventUnits implements Units {
@@ -63,25 +86,33 @@ interface SliceTable {
 
 function sliceTable(series: CountSeries, sliceMinutes: number, policy: UnknownPolicy): SliceTable {
   const table = { minutes: [] as number[], valid: [] as number[], bad: [] as number[] };
-  const { cells } = series;
-  for (let index = 0; index < cells.length; ) {
-    const endMinute = (Math.floor(cells[index].minute / sliceMinutes) + 1) * sliceMinutes;
-    const { valid, bad } = verdictsOf(series.sum(endMinute - sliceMinutes, endMinute), policy);
-    if (valid > 0) {
-      table.minutes.push(endMinute - 1);
-      table.valid.push(valid);
-      table.bad.push(bad);
+  let last = -1;
+  for (const cell of series.cells) {
+    const { bad, valid } = verdictsOf(cell, policy);
+    if (valid === 0) continue;
+    const lastMinute = (Math.floor(cell.minute / sliceMinutes) + 1) * sliceMinutes - 1;
+    if (last < 0 || table.minutes[last] !== lastMinute) {
+      last = table.minutes.push(lastMinute) - 1;
+      table.valid.push(0);
+      table.bad.push(0);
     }
-    while (index < cells.length && cells[index].minute < endMinute) index++;
+    table.valid[last] += valid;
+    table.bad[last] += bad;
   }
   return table;
 }
 
 function sliceUnits({ minutes, valid, bad }: SliceTable, targetPpm: number): Units {
-  const isBad = minutes.map((_, index) =>
-    BigInt(valid[index] - bad[index]) * 1_000_000n < BigInt(targetPpm) * BigInt(valid[index]) ? 1 : 0,
-  );
+  const isBad = minutes.map((_, index) => (isBelow(valid[index] - bad[index], valid[index], targetPpm) ? 1 : 0));
   return new SliceUnits(minutes, isBad);
+}
+
+/** Up to here a count times a million is exact as a number. */
+const EXACT_TIMES_MILLION = Math.floor(Number.MAX_SAFE_INTEGER / 1_000_000);
+
+function isBelow(good: number, valid: number, targetPpm: number): boolean {
+  if (valid <= EXACT_TIMES_MILLION) return good * 1_000_000 < targetPpm * valid;
+  return BigInt(good) * 1_000_000n < BigInt(targetPpm) * BigInt(valid);
 }
 
 class SliceUnits implements Units {

@@ -4,6 +4,7 @@ export type BusErrorCode =
   | 'BUS_CLOSED'
   | 'BUS_CONFLICT'
   | 'BUS_CORRUPT'
+  | 'BUS_NOT_INSTALLED'
   | 'BUS_REFUSED'
   | 'BUS_CRASHED';
 

@@ -9,9 +9,9 @@
  * (BUS_FULL) before it writes.
  */
 
-export { openEmbeddedBus } from './embedded/bus.js';
 export type { EmbeddedBusOptions } from './embedded/options.js';
 export { BusError, type BusErrorCode } from './errors.js';
 export { openKafkaBus } from './kafka/bus.js';
 export type { KafkaBusOptions, KafkaCompression, KafkaSasl, KafkaTls } from './kafka/options.js';
+export { openEmbeddedBus } from './open-embedded.js';
 export type * from './types.js';

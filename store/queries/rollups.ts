@@ -13,21 +13,15 @@
 import { perShard } from '../cluster.js';
 import type { Store } from '../types.js';
 import { SKETCH_RELATIVE_ERROR } from './latency.js';
+import { among, type Minute, WEIGHT } from './minutes.js';
 
-export interface DirtyMinute {
-  readonly tenant: string;
-  /** Start, epoch seconds. */
-  readonly minute: number;
+export interface DirtyMinute extends Minute {
   /** Rows of `trace_revisions` in it: what recomputing it reads. */
   readonly rows: number;
 }
 
 /** The type of `latency_rollup.latency`. */
 const SKETCH = `${SKETCH_RELATIVE_ERROR}, 0.5`;
-
-/** A version in 64 bits, so that sums fit: arrivals × 2³² + spans × 2⁸ + step; a tombstone is a step below its row. */
-const WEIGHT = `toUInt64(bitShiftRight(version + 1, 96)) * 4294967296
-             + toUInt64(bitAnd(bitShiftRight(version + 1, 64), 16777215)) * 256 + toUInt64(bitAnd(version + 1, 255))`;
 
 const CELL = 'tenant, minute, country, region, locality, service, operation';
 const COUNTS = 'traces, errors, unknown, incomplete, duration_ns_sum, duration_ns_max';
@@ -36,7 +30,7 @@ const COUNTS = 'traces, errors, unknown, incomplete, duration_ns_sum, duration_n
 export async function minutesWrittenSince(
   store: Store,
   sinceMs: number,
-): Promise<{ minutes: Omit<DirtyMinute, 'rows'>[]; serverNowMs: number }> {
+): Promise<{ minutes: Minute[]; serverNowMs: number }> {
   const [[now]] = await store.queryRows('SELECT toUnixTimestamp64Milli(now64(3))');
   const rows = await store.queryRows(
     `SELECT DISTINCT tenant, toUnixTimestamp(end_minute) FROM trace_revisions
@@ -47,27 +41,13 @@ export async function minutesWrittenSince(
 }
 
 /** How many rows each of the minutes holds, oldest minute first. */
-export async function sizesOf(store: Store, minutes: readonly Omit<DirtyMinute, 'rows'>[]): Promise<DirtyMinute[]> {
+export async function sizesOf(store: Store, minutes: readonly Minute[]): Promise<DirtyMinute[]> {
   if (minutes.length === 0) return [];
   const rows = await store.queryRows(
     `SELECT tenant, toUnixTimestamp(end_minute) AS at, count() FROM trace_revisions
      WHERE ${among('end_minute', minutes)} GROUP BY tenant, at ORDER BY at, tenant`,
   );
   return rows.map(row => ({ tenant: String(row[0]), minute: Number(row[1]), rows: Number(row[2]) }));
-}
-
-/** `(tenant, column)` is one of the minutes. In the text, not as a parameter: there may be thousands. */
-function among(column: string, minutes: readonly Omit<DirtyMinute, 'rows'>[]): string {
-  const byTenant = new Map<string, number[]>();
-  for (const { tenant, minute } of minutes) byTenant.set(tenant, [...(byTenant.get(tenant) ?? []), Math.trunc(minute)]);
-  const conditions = [...byTenant].map(
-    ([tenant, starts]) => `(tenant = ${quoted(tenant)} AND ${column} IN (${starts.map(at => `toDateTime(${at})`)}))`,
-  );
-  return `(${conditions.join(' OR ')})`;
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
 /**
@@ -106,7 +86,7 @@ function stored(where: string): string {
 }
 
 /** The rows that are to be written so that the minutes are right: none if they are. */
-function corrections(store: Store, minutes: readonly Omit<DirtyMinute, 'rows'>[]): string {
+function corrections(store: Store, minutes: readonly Minute[]): string {
   const computed = perShard(store, table => recomputed(table, among('end_minute', minutes)));
   return `
   SELECT ${CELL}, if(weight_in_minute > seen_in_minute, weight_in_minute, seen_in_minute + 1) AS seen,
@@ -130,7 +110,7 @@ function corrections(store: Store, minutes: readonly Omit<DirtyMinute, 'rows'>[]
 }
 
 /** Those of the minutes whose stored cells are not what they should be. */
-export async function staleAmong(store: Store, minutes: readonly DirtyMinute[]): Promise<Omit<DirtyMinute, 'rows'>[]> {
+export async function staleAmong(store: Store, minutes: readonly DirtyMinute[]): Promise<Minute[]> {
   const rows = await store.queryRows(
     `SELECT DISTINCT tenant, toUnixTimestamp(minute) FROM (${corrections(store, minutes)})`,
   );
@@ -138,7 +118,7 @@ export async function staleAmong(store: Store, minutes: readonly DirtyMinute[]):
 }
 
 /** Recomputes the minutes whole and writes their cells, those that lost their last trace as deleted. */
-export async function rewriteMinutes(store: Store, minutes: readonly Omit<DirtyMinute, 'rows'>[]): Promise<void> {
+export async function rewriteMinutes(store: Store, minutes: readonly Minute[]): Promise<void> {
   await store.command(
     `INSERT INTO latency_rollup (${CELL}, seen, is_deleted, ${COUNTS}, latency, received) ${corrections(store, minutes)}`,
   );

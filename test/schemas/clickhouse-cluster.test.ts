@@ -62,6 +62,9 @@ describe('the statements for a cluster', () => {
       "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/trace_revisions', '{replica}', version, is_deleted)",
       "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/latency_rollup', '{replica}', seen, is_deleted)",
       "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/progress', '{replica}', at)",
+      "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/slo_documents', '{replica}', at)",
+      "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/slo_rollup', '{replica}', seen, is_deleted)",
+      "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/slo_restatements', '{replica}', old_seen)",
     ]);
   });
 
@@ -82,6 +85,12 @@ describe('the statements for a cluster', () => {
       'cityHash64(tenant, minute)',
       'progress_local',
       'cityHash64(name, instance)',
+      'slo_documents_local',
+      'cityHash64(tenant, kind, name)',
+      'slo_rollup_local',
+      'cityHash64(tenant, slo, minute)',
+      'slo_restatements_local',
+      'cityHash64(tenant, slo, minute)',
     ]);
   });
 });

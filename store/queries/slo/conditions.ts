@@ -9,6 +9,7 @@ import type {
   SloDefinition,
   TraceSelection,
 } from '../../../schemas/index.js';
+import { literal } from '../literal.js';
 
 /** Values of `verdictOf`. */
 export const Verdict = { NOT_SELECTED: 0, GOOD: 1, BAD: 2, UNKNOWN: 3 } as const;
@@ -20,10 +21,6 @@ export const Verdict = { NOT_SELECTED: 0, GOOD: 1, BAD: 2, UNKNOWN: 3 } as const
 export interface SpanScope {
   readonly table: string;
   readonly where: string;
-}
-
-export function literal(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
 /** A condition: whether the trace is one of those that count. */

@@ -1,5 +1,5 @@
 /** A kafkajs client as the options say, with its messages in our log. */
-import { CompressionCodecs, CompressionTypes, Kafka, type LogEntry, logLevel } from 'kafkajs';
+import kafkajs, { CompressionTypes, Kafka, type LogEntry, logLevel } from 'kafkajs';
 import type { Logger } from 'pino';
 import { BusError } from '../errors.js';
 import type { KafkaCompression, ResolvedKafkaOptions } from './options.js';
@@ -10,7 +10,8 @@ const REQUEST_TIMEOUT_MS = 15_000;
 
 export function createKafka({ brokers, tls, sasl, logger }: ResolvedKafkaOptions): Kafka {
   const zstd = zstdCodec();
-  if (zstd !== undefined) CompressionCodecs[CompressionTypes.ZSTD] = () => zstd;
+  // Not all of what it exports can be imported by name: it is a CommonJS module.
+  if (zstd !== undefined) kafkajs.CompressionCodecs[CompressionTypes.ZSTD] = () => zstd;
   return new Kafka({
     clientId: 'throughline',
     brokers: [...brokers],

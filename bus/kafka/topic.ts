@@ -1,5 +1,5 @@
 /** Makes the topics, or checks those that are there: a topic that would give wrong answers is refused with the remedy. */
-import { type Admin, ConfigResourceTypes, type ITopicConfig } from 'kafkajs';
+import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
 import { BusError } from '../errors.js';
 import { rootCause } from './failures.js';
 import { deadTopicOf, type ResolvedKafkaOptions } from './options.js';
@@ -95,7 +95,7 @@ async function check(admin: Admin, options: ResolvedKafkaOptions): Promise<Topic
 async function configOf(admin: Admin, topic: string): Promise<ReadonlyMap<string, string>> {
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+    resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
   });
   return new Map(resources[0].configEntries.map(({ configName, configValue }) => [configName, configValue]));
 }

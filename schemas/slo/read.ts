@@ -29,6 +29,10 @@ export interface SloReading {
   readonly problems: readonly SloProblem[];
 }
 
+/** Of one document: nobody reads more of them at once. */
+const MAX_PROBLEMS = 100;
+const more = (count: number): Finding => ({ path: [], message: `has ${count - MAX_PROBLEMS} more faults` });
+
 /** Every document of a text, valid or not; never throws. `file` is what the problems call it. */
 export function readSloDocuments(text: string, file: string): SloReading[] {
   return readSource(text).map((source, index) => readOne(source, file, index + 1));
@@ -62,7 +66,9 @@ function readOne(text: SourceDocument, file: string, position: number): SloReadi
   const findings = value === undefined ? text.findings : [...text.findings, ...documentFindings(text)];
   const reading = { position, kind: named(['kind']), name: named(['metadata', 'name']) };
   if (findings.length > 0) {
-    return { ...reading, source: null, problems: findings.map(found => locate(found, { file, position, lines })) };
+    const told =
+      findings.length > MAX_PROBLEMS ? [...findings.slice(0, MAX_PROBLEMS), more(findings.length)] : findings;
+    return { ...reading, source: null, problems: told.map(found => locate(found, { file, position, lines })) };
   }
   return { ...reading, source: { file, position, lines, document: value as SloDocument }, problems: [] };
 }

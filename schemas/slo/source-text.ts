@@ -8,7 +8,9 @@ import type { Finding } from './problems.js';
 import { MAX_DEPTH, NodeReader, type SourceDocument } from './source-nodes.js';
 
 export const MAX_SOURCE_BYTES = 2 ** 20;
-/** Values of one file, with those that aliases repeat. */
+
+const MAX_DOCUMENTS = 1_000;
+/** Of one file, with what aliases repeat. */
 const MAX_VALUES = 100_000;
 /** A file of a million errors needs no list of them. */
 const MAX_FINDINGS = 20;
@@ -17,6 +19,7 @@ const MAX_FINDINGS = 20;
 export function readSource(text: string): SourceDocument[] {
   if (Buffer.byteLength(text) > MAX_SOURCE_BYTES) return [unreadable('is larger than 1 MiB: split it')];
   if (mayNestDeeper(text)) return [unreadable(TOO_DEEP)];
+  if ((text.match(/^---/gm)?.length ?? 0) > MAX_DOCUMENTS) return [unreadable(TOO_MANY)];
   try {
     return readYaml(text);
   } catch (error) {
@@ -26,6 +29,7 @@ export function readSource(text: string): SourceDocument[] {
   }
 }
 
+const TOO_MANY = `has more than ${MAX_DOCUMENTS} documents: split it`;
 const TOO_DEEP = `is nested more than ${MAX_DEPTH} deep`;
 
 /** Brackets in quotes count, too, so the limit is a wide one; far beyond it the parser would take seconds. */
@@ -60,17 +64,16 @@ function readYaml(text: string): SourceDocument[] {
     logLevel: 'silent',
   });
   if (!Array.isArray(documents)) return [];
-  const budget = { values: MAX_VALUES };
-  return [...documents].flatMap(document => {
+  const file = { lineCounter, valuesLeft: MAX_VALUES };
+  return documents.flatMap(document => {
     const faults = [...document.errors, ...document.warnings];
     if (faults.length > 0) return [faultyText(faults, lineCounter)];
     const { contents } = document;
     if (contents === null || (isScalar(contents) && contents.value === null)) return [];
     const nodes = isSeq(contents) ? (contents.items as Node[]) : [contents as Node];
-    return nodes.map(node => {
-      const reader = new NodeReader(document, lineCounter, budget);
-      return reader.read(node);
-    });
+    if (nodes.length > MAX_DOCUMENTS) return [unreadable(TOO_MANY)];
+    const reader = new NodeReader(file);
+    return nodes.map(node => reader.read(node));
   });
 }
 

@@ -15,6 +15,8 @@ import type { BenchData } from './data.js';
 import { figure, measure, print } from './measure.js';
 
 const PARTITIONS = 4;
+/** Kafka's default. */
+const MAX_RECORD_BYTES = 1 << 20;
 const WINDOWS = {
   completeAfterMs: 2_000,
   idleMs: 10_000,
@@ -40,7 +42,7 @@ export async function benchStages(data: BenchData): Promise<void> {
     await measure(`scan and route to ${PARTITIONS} partitions`, spans, () => {
       for (const body of bodies) {
         scanRequest(body, scan);
-        splitRequest(body, scan, PARTITIONS);
+        splitRequest(body, scan, PARTITIONS, MAX_RECORD_BYTES);
       }
     }),
   );
@@ -52,7 +54,7 @@ function routed(data: BenchData): RecordToPublish[][] {
   const scan = new RequestScan();
   return data.bodies.map(body => {
     scanRequest(body, scan);
-    return splitRequest(body, scan, PARTITIONS).map(record => ({ ...record, tenant: 'default' }));
+    return splitRequest(body, scan, PARTITIONS, MAX_RECORD_BYTES).map(record => ({ ...record, tenant: 'default' }));
   });
 }
 

@@ -26,8 +26,11 @@ export interface Answer {
 
 /** Why a span is rejected: the key is the name in the ledger (`rejected.<reason>`), the text is for the exporter. */
 const REJECTIONS = {
-  invalid_trace_id: 'a trace id that is not 16 bytes or all zero',
-  invalid_span_id: 'a span id that is not 8 bytes or all zero',
+  invalid_trace_id: () => 'a trace id that is not 16 bytes or all zero',
+  invalid_span_id: () => 'a span id that is not 8 bytes or all zero',
+  too_large: (maxRecordBytes: number) =>
+    `attributes, resource or scope too large for the log's records of ${maxRecordBytes} bytes: ` +
+    "send smaller ones, or raise bus.kafka.maxRecordBytes and the topic's max.message.bytes",
 } as const;
 
 type Reason = keyof typeof REJECTIONS;
@@ -39,6 +42,7 @@ const ALL_ACCEPTED: Answer = { rejectedItems: 0, message: '' };
 /** A request that is ready for the log. Holds on to the body only where the body is the record. */
 interface Routed {
   readonly records: readonly RecordToPublish[];
+  /** In the records. */
   readonly spans: number;
   readonly rejected: Readonly<Record<Reason, number>>;
 }
@@ -78,15 +82,21 @@ export class Acceptor {
     }
     const records: RecordToPublish[] = [];
     let payloadBytes = 0;
-    for (const { partition, itemCount, payload } of splitRequest(bytes, scan, bus.partitionCount)) {
+    let spans = 0;
+    for (const { partition, itemCount, payload } of splitRequest(bytes, scan, bus.partitionCount, bus.maxRecordBytes)) {
       records.push({ partition, tenant: sender.tenant, itemCount, payload });
       payloadBytes += payload.length;
+      spans += itemCount;
     }
     // From here on the records are held instead of the body; a resource copied into many of them may make them larger.
     if (payloadBytes > bytes.length && !lease.tryGrow(payloadBytes - bytes.length)) throw overloaded();
     lease.resize(payloadBytes);
-    const rejected = { invalid_trace_id: scan.rejectedInvalidTraceId, invalid_span_id: scan.rejectedInvalidSpanId };
-    return { records, spans: scan.spans, rejected };
+    const rejected = {
+      invalid_trace_id: scan.rejectedInvalidTraceId,
+      invalid_span_id: scan.rejectedInvalidSpanId,
+      too_large: scan.spans - spans,
+    };
+    return { records, spans, rejected };
   }
 
   private async publish({ records, spans, rejected }: Routed, sender: Sender, lease: Lease): Promise<Answer> {
@@ -102,7 +112,7 @@ export class Acceptor {
       rejectedItems += rejected[reason];
       this.metrics.rejected(reason, rejected[reason]);
     }
-    return { rejectedItems, message: describeRejections(rejected, reasons) };
+    return { rejectedItems, message: describeRejections(rejected, reasons, this.bus.maxRecordBytes) };
   }
 
   /** Settles with the bus. The payloads are the bus's until then, so their bytes stay on the lease. */
@@ -143,8 +153,9 @@ function talliesOf(rejected: Routed['rejected'], reasons: readonly Reason[]): Ta
   return Object.fromEntries(reasons.map(reason => [`rejected.${reason}`, rejected[reason]]));
 }
 
-function describeRejections(rejected: Routed['rejected'], reasons: readonly Reason[]): string {
-  return `spans rejected: ${reasons.map(reason => `${rejected[reason]} with ${REJECTIONS[reason]}`).join('; ')}`;
+function describeRejections(rejected: Routed['rejected'], reasons: readonly Reason[], maxRecordBytes: number): string {
+  const parts = reasons.map(reason => `${rejected[reason]} with ${REJECTIONS[reason](maxRecordBytes)}`);
+  return `spans rejected: ${parts.join('; ')}`;
 }
 
 /** Metrics and logs are not taken yet; their exporters are told so in a way that does not make them fail (checklist 15). */

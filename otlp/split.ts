@@ -1,11 +1,13 @@
 /**
- * One request into one record per partition. A record is a valid TracesData: the spans of one partition, untouched, in
- * their ResourceSpans and ScopeSpans, and of these and of the request everything else byte for byte, in the order in
- * which it came (checklist 25). A resource or scope without a span in the partition is not in its record.
+ * One request into one record per partition, or several where the log takes no record as large as that. A record is a
+ * valid TracesData: spans of one partition, untouched, in their ResourceSpans and ScopeSpans, and of these and of the
+ * request everything else byte for byte, in the order in which it came (checklist 25). A resource or scope without a
+ * span in the record is not in it.
  *
- * Cost: every span is copied once; a resource once per partition that its spans go to.
+ * Cost: every span is copied once; a resource once per record that its spans go to.
  */
 import { NumberList } from './number-list.js';
+import { cutRecords, pieceBytes, type Routing, routeByTrace, routeToOne } from './routing.js';
 import type { Pieces, RequestScan } from './scan.js';
 import { putVarint, varintSize } from './wire-writer.js';
 
@@ -20,65 +22,58 @@ export interface SplitRecord {
 const RESOURCE_SPANS_TAG = 0x0a;
 const SCOPE_SPANS_TAG = 0x12;
 
+/** Up to here a loop is faster than a view and a native copy: a stranger may put a field of two bytes after every span. */
+const SHORT = 32;
+
 /** What the records of one request may take together, and what they always may. */
 const MAX_GROWTH = 16;
 const ALWAYS_ALLOWED_BYTES = 64 * 1024 * 1024;
 
 /**
- * The records of a request that `scan` has just found decodable, in the order of their partitions; rejected spans are
- * left out, and an empty request has no records. If everything goes to one partition and nothing is rejected, the
- * record is the body itself.
+ * The records of a request that `scan` has just found decodable, none larger than `maxRecordBytes`, in the order of
+ * their partitions and within one in the order of the request. Rejected spans are left out, and an empty request has no
+ * records. If everything goes to one partition and nothing is rejected, the record is the body itself.
+ *
+ * A span that does not fit into a record with its resource and scope is left out: what the items of the records lack to
+ * `scan.spans` was too large.
  *
  * A resource of megabytes with spans in every partition would be multiplied by their number. Where that exceeds all
- * reason (16 times the body and 64 MiB) the request stays in one record, in the partition of its first span: traces may
- * then be split over partitions, as foreign producers split them, which the stitcher's auditor puts right.
+ * reason (16 times the body and 64 MiB) the request stays in the partition of its first span: traces may then be split
+ * over partitions, as foreign producers split them, which the stitcher's auditor puts right. Where even there a resource
+ * that nearly fills a record would be repeated beyond reason, the spans that ask for it are left out as too large.
  */
-export function splitRequest(bytes: Uint8Array, scan: RequestScan, partitionCount: number): SplitRecord[] {
+export function splitRequest(
+  bytes: Uint8Array,
+  scan: RequestScan,
+  partitionCount: number,
+  maxRecordBytes: number,
+): SplitRecord[] {
   if (scan.spans === 0) return [];
-  const routed = new Routing(scan, partitionCount);
-  if (routed.recordCount === 1 && scan.rejected === 0) return [wholeBody(bytes, scan, routed)];
+  const mayBeWhole = scan.rejected === 0 && bytes.length <= maxRecordBytes;
+  if (mayBeWhole && partitionCount === 1) return [wholeBody(bytes, scan, 0)];
+  const routed = routeByTrace(scan, partitionCount);
+  if (mayBeWhole && routed.recordCount === 1) return [wholeBody(bytes, scan, routed.partition.values[0])];
+  const maxBytes = Math.max(ALWAYS_ALLOWED_BYTES, MAX_GROWTH * bytes.length);
   const records = new RecordWriter(bytes, scan, routed);
-  if (records.totalBytes <= Math.max(ALWAYS_ALLOWED_BYTES, MAX_GROWTH * bytes.length)) return records.write();
-  return new RecordWriter(bytes, scan, new Routing(scan, partitionCount, scan.spanHash.values[0])).write();
+  if (records.totalBytes <= maxBytes && records.largestBytes <= maxRecordBytes) return records.write();
+  const maxRepeatedBytes = maxBytes - bytes.length;
+  const cut = cutRecords(scan, routed, maxRecordBytes, Number.POSITIVE_INFINITY);
+  if (cut.totalBytes <= maxBytes && cut.repeatedBytes <= maxRepeatedBytes) {
+    return new RecordWriter(bytes, scan, cut.routing).write();
+  }
+  const together = routeToOne(scan, scan.spanHash.values[0] % partitionCount);
+  const bounded = cutRecords(scan, together, maxRecordBytes, maxRepeatedBytes);
+  return new RecordWriter(bytes, scan, bounded.routing).write();
 }
 
-function wholeBody(payload: Uint8Array, scan: RequestScan, routed: Routing): SplitRecord {
-  return { partition: routed.partition.values[0], itemCount: scan.spans, payload };
-}
-
-/** Which spans go where. */
-class Routing {
-  /** Rows of spans, by partition, within it in the order of the request. */
-  readonly order: Uint32Array;
-  /** Of each record: its partition, and where its spans end in `order`. */
-  readonly partition = new NumberList();
-  readonly end = new NumberList();
-
-  /** `onlyHash`: send everything where this hash goes. */
-  constructor(scan: RequestScan, partitionCount: number, onlyHash?: number) {
-    const { spans } = scan;
-    const hashes = onlyHash === undefined ? scan.spanHash.values : new Uint32Array(spans).fill(onlyHash);
-    const next = new Uint32Array(partitionCount + 1);
-    for (let span = 0; span < spans; span++) next[(hashes[span] % partitionCount) + 1]++;
-    for (let partition = 0; partition < partitionCount; partition++) {
-      const count = next[partition + 1];
-      next[partition + 1] += next[partition];
-      if (count === 0) continue;
-      this.partition.push(partition);
-      this.end.push(next[partition + 1]);
-    }
-    this.order = new Uint32Array(spans);
-    for (let span = 0; span < spans; span++) this.order[next[hashes[span] % partitionCount]++] = span;
-  }
-
-  get recordCount(): number {
-    return this.partition.length;
-  }
+function wholeBody(payload: Uint8Array, scan: RequestScan, partition: number): SplitRecord {
+  return { partition, itemCount: scan.spans, payload };
 }
 
 /** Lengths stand before what they measure, so the records are walked twice: measured, then written. */
 class RecordWriter {
   totalBytes = 0;
+  largestBytes = 0;
   readonly #bytes: Uint8Array;
   readonly #scan: RequestScan;
   readonly #routing: Routing;
@@ -101,6 +96,7 @@ class RecordWriter {
       const byteCount = this.#measureRecord(from, to);
       this.#recordBytes.push(byteCount);
       this.totalBytes += byteCount;
+      if (byteCount > this.largestBytes) this.largestBytes = byteCount;
       from = to;
     }
   }
@@ -229,8 +225,10 @@ class RecordWriter {
   }
 
   #copy(start: number, end: number): void {
-    this.#target.set(this.#bytes.subarray(start, end), this.#at);
-    this.#at += end - start;
+    const byteCount = end - start;
+    if (byteCount > SHORT) this.#target.set(this.#bytes.subarray(start, end), this.#at);
+    else for (let index = 0; index < byteCount; index++) this.#target[this.#at + index] = this.#bytes[start + index];
+    this.#at += byteCount;
   }
 
   /** Row of the resource that a span is in, by its index in the order. */
@@ -238,11 +236,4 @@ class RecordWriter {
     const { scopeResource, spanScope } = this.#scan;
     return scopeResource.values[spanScope.values[this.#routing.order[index]]];
   }
-}
-
-function pieceBytes(pieces: Pieces, firstPiece: number, lastPiece: number): number {
-  let size = 0;
-  for (let piece = firstPiece; piece < lastPiece; piece++)
-    size += pieces.end.values[piece] - pieces.start.values[piece];
-  return size;
 }

@@ -191,7 +191,7 @@ describe('checksums', () => {
       reader.read(payload, { ...ORIGIN, partition: 7, tenant: 'x' }, backwards);
     for (const payload of payloads) {
       scanRequest(payload, scan);
-      for (const record of splitRequest(payload, scan, 5)) readerOf().read(record.payload, ORIGIN, routed);
+      for (const record of splitRequest(payload, scan, 5, 1 << 20)) readerOf().read(record.payload, ORIGIN, routed);
     }
     const expected = bySpan(rowsOf(forwards));
     expect(expected.size).toBeGreaterThan(100);

@@ -10,10 +10,10 @@ import { decodeTraces } from './trace-proto.js';
 const PARTITIONS = 4;
 const NO_ID = hex('00000000000000000000000000000000');
 
-function splitOf(body: Uint8Array, partitionCount = PARTITIONS): SplitRecord[] {
+function splitOf(body: Uint8Array, partitionCount = PARTITIONS, maxRecordBytes = 1 << 30): SplitRecord[] {
   const scan = new RequestScan();
   expect(scanRequest(body, scan)).toBe(true);
-  return splitRequest(body, scan, partitionCount);
+  return splitRequest(body, scan, partitionCount, maxRecordBytes);
 }
 
 /** A trace id that goes to the given one of four partitions. */

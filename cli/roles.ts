@@ -3,11 +3,10 @@
  * asked for, in the order of the data; closes them in the same order, so that each drains into the next.
  */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Analytics, startAnalytics } from '../analytics/index.js';
-import { type Bus, openEmbeddedBus } from '../bus/index.js';
+import type { Bus } from '../bus/index.js';
 import { type Ingest, startIngest } from '../ingest/index.js';
 import { SpanReader } from '../otlp/index.js';
 import type { Config } from '../schemas/index.js';
@@ -16,6 +15,7 @@ import { createTraceStore, type Store } from '../store/index.js';
 import { urlOf } from './addresses.js';
 import { type AdminServer, startAdminServer } from './admin-server.js';
 import { exposeLag, exposeSize, viewOf } from './log-view.js';
+import { instanceName, openConfiguredLog } from './open-log.js';
 import { type OpenedStore, openConfiguredStore } from './open-store.js';
 import { PublishWatch, RoleReadiness } from './readiness.js';
 import { type Supervised, supervise } from './supervise.js';
@@ -69,7 +69,7 @@ export async function startRoles(
       parts.admin = await startAdminServer({ host, port, registry, readiness: () => readiness.checkAll(), logger });
     }
     await mkdir(config.dataDir, { recursive: true });
-    const bus = await openBus(config);
+    const bus = await openConfiguredLog(config, logger, signal);
     parts.bus = bus;
     exposeLag(bus, registry);
     if (config.bus.kind === 'embedded') exposeSize(bus, registry);
@@ -93,21 +93,12 @@ export async function startRoles(
   }
   return {
     addresses: addressesOf(config, parts),
-    failed: parts.store?.failed ?? new Promise<never>(() => {}),
+    failed: Promise.race([parts.bus?.failed, parts.store?.failed].filter(failed => failed !== undefined)),
     close: () => {
       readiness.draining();
       return closeParts(parts, logger);
     },
   };
-}
-
-function openBus(config: Config): Promise<Bus> {
-  return openEmbeddedBus({
-    directory: join(config.dataDir, 'log'),
-    partitionCount: config.bus.partitions,
-    maxBytes: config.bus.embedded.maxBytes,
-    clock: Date.now,
-  });
 }
 
 function createReader(config: Config): SpanReader {
@@ -136,7 +127,7 @@ function startStitching(
       reader: createReader(config),
       logger: log,
       registry,
-      instance: 'embedded',
+      instance: instanceName(config, 'stitch'),
       clock: Date.now,
       windows: { ...windows, debounceMs: LATE_DEBOUNCE_MS },
       latenessMs,
@@ -172,6 +163,7 @@ function startAnswers(
     readiness: () => readiness.check(),
     clock: Date.now,
     sql: config.analytics.sql,
+    instance: instanceName(config, 'analytics'),
     rollup: { everyMs: config.analytics.rollupEveryMs },
   });
 }

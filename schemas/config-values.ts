@@ -27,6 +27,14 @@ function scalar<Value>(valid: string, parse: (text: string) => Value | undefined
   });
 }
 
+/** A part of the file with settings of its own, each with a default or optional. */
+export const section = <Shape extends z.ZodRawShape>(shape: Shape) => {
+  const object = z.strictObject(shape, {
+    error: issue => (issue.code === 'invalid_type' ? 'give a section' : undefined),
+  });
+  return object.prefault({} as z.input<typeof object>);
+};
+
 export const DAY_MS = 86_400_000;
 
 /** Milliseconds. */

@@ -3,7 +3,21 @@
  * each: `ingest.http.port` is THROUGHLINE_INGEST_HTTP_PORT. No I/O here; `cli/config.ts` reads file and environment.
  */
 import { z } from 'zod';
-import { choice, DAY_MS, days, duration, integer, listOf, port, quorum, size, text, words } from './config-values.js';
+import {
+  choice,
+  DAY_MS,
+  days,
+  duration,
+  integer,
+  listOf,
+  port,
+  quorum,
+  section,
+  size,
+  text,
+  words,
+} from './config-values.js';
+import { KafkaSettings, kafkaConflicts } from './kafka-settings.js';
 import { DEFAULT_LOCATION_ORDER, DEFAULT_TIER_RULES } from './rules.js';
 
 const host = () => text('a host name or an IP address', /^[\w.:-]+$/);
@@ -14,13 +28,6 @@ const TlsSettings = z.strictObject({
   keyFile: path().describe('PEM file of its key'),
   clientCaFile: path().optional().describe('PEM file: clients must show a certificate signed by it'),
 });
-
-const section = <Shape extends z.ZodRawShape>(shape: Shape) => {
-  const object = z.strictObject(shape, {
-    error: issue => (issue.code === 'invalid_type' ? 'give a section' : undefined),
-  });
-  return object.prefault({} as z.input<typeof object>);
-};
 
 const ClickHouseTlsSettings = section({
   caFile: path().optional().describe('PEM file of the authority of the server; without it those that Node knows'),
@@ -82,12 +89,7 @@ export const Settings = z.strictObject({
         .prefault('8GiB')
         .describe('Largest log; when full, receivers answer 503'),
     }),
-    kafka: section({
-      brokers: listOf(z.string(), 'host:port').default([]).describe('Kafka brokers'),
-      topic: text('the name of a topic', /^[\w.-]{1,249}$/)
-        .default('otlp_spans')
-        .describe('Topic of the spans'),
-    }),
+    kafka: KafkaSettings,
   }),
   stitcher: section({
     completeAfter: duration().prefault('2s').describe('A whole trace closes when it has been quiet for so long'),
@@ -188,7 +190,7 @@ export function conflictsOf(settings: Settings): Conflict[] {
   };
   const notAbove = (value: number, key: string, limit: number, limitKey: string) =>
     require(value <= limit, [key, limitKey], `must not exceed ${limitKey}`);
-  require(bus.kind !== 'kafka', ['bus.kind'], 'kafka is not available in this version; use embedded');
+  for (const [key, other, message] of kafkaConflicts(bus.kind, bus.kafka)) require(false, [key, other], message);
   notAbove(ingest.maxRequestBytes, 'ingest.maxRequestBytes', ingest.maxInFlightBytes, 'ingest.maxInFlightBytes');
   notAbove(stitcher.completeAfter, 'stitcher.completeAfter', stitcher.idle, 'stitcher.idle');
   notAbove(stitcher.idle, 'stitcher.idle', stitcher.maxOpen, 'stitcher.maxOpen');
@@ -243,7 +245,8 @@ function sharedPorts({ ingest, store, analytics, metrics }: Settings): Conflict[
 
 /** Settings with their units in their names, as the rooms take them. */
 export function configOf(settings: Settings) {
-  const { ingest, stitcher, store, analytics } = settings;
+  const { ingest, bus, stitcher, store, analytics } = settings;
+  const { retention: retentionMs, ...kafka } = bus.kafka;
   const { headersTimeout, bodyTimeout, publishTimeout, ...receivers } = ingest;
   const { embedded, retention, clickhouse } = store;
   const { requestTimeout, ...server } = clickhouse;
@@ -257,6 +260,7 @@ export function configOf(settings: Settings) {
       bodyTimeoutMs: bodyTimeout,
       publishTimeoutMs: publishTimeout,
     },
+    bus: { ...bus, kafka: { ...kafka, retentionMs } },
     stitcher: {
       completeAfterMs: stitcher.completeAfter,
       idleMs: stitcher.idle,

@@ -1,8 +1,8 @@
 /** The log over a Kafka topic (docs/adr/010): `openKafkaBus`. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Admin, Kafka, Producer } from 'kafkajs';
 import { BusError } from '../errors.js';
 import type { Bus, BusConsumer, BusState, DeadLetter, PartitionOffsets, RecordToPublish, Tallies } from '../types.js';
+import { AdminLink } from './admin-link.js';
 import { compressionType, createKafka } from './client.js';
 import { KafkaConsumer } from './consumer.js';
 import { buryLetters, readLetters } from './dead-letters.js';
@@ -10,17 +10,18 @@ import { isRefusal, refused, rootCause, unavailable } from './failures.js';
 import { deadTopicOf, type KafkaBusOptions, type ResolvedKafkaOptions, resolveKafkaOptions } from './options.js';
 import { fetchPositions, type PartitionPosition } from './positions.js';
 import { addedTallies } from './prefix-counts.js';
+import { ProducerLink } from './producer-link.js';
 import { Publisher } from './publisher.js';
 import { RECORD_OVERHEAD_BYTES } from './record-headers.js';
 import { prepareTopics, type TopicFacts } from './topic.js';
 
 const WAIT_FOR_BROKER_MS = 1_000;
 const SAY_SO_EVERY_MS = 5_000;
-/** One fetch of one partition. */
-const MAX_FETCH_BYTES = 8 << 20;
-const MAX_FETCH_WAIT_MS = 200;
-const HEARTBEAT_MS = 3_000;
-const REBALANCE_TIMEOUT_MS = 60_000;
+
+interface Links {
+  readonly admin: AdminLink;
+  readonly producer: ProducerLink;
+}
 
 /**
  * Waits for a broker that is not there yet, saying so, until `options.signal` aborts. Rejects with BUS_REFUSED where
@@ -28,41 +29,30 @@ const REBALANCE_TIMEOUT_MS = 60_000;
  */
 export async function openKafkaBus(options: KafkaBusOptions): Promise<Bus> {
   const resolved = resolveKafkaOptions(options);
-  const compression = compressionType(resolved.compression);
-  const kafka = createKafka(resolved);
-  const { admin, facts } = await connect(kafka, resolved);
-  const producer = kafka.producer({ allowAutoTopicCreation: false, createPartitioner: () => explicitPartition });
-  await producer.connect();
-  const publisher = new Publisher({
-    producer,
-    topic: resolved.topic,
-    partitionCount: facts.partitionCount,
-    compression,
-    maxBatchBytes: facts.maxRecordBytes + RECORD_OVERHEAD_BYTES,
-    maxQueuedBytes: resolved.maxQueuedBytes,
-    deliveryTimeoutMs: resolved.deliveryTimeoutMs,
-  });
-  return new KafkaBus(kafka, admin, producer, publisher, facts, resolved);
+  // Refused before anything is opened.
+  compressionType(resolved.compression);
+  const newClient = () => createKafka(resolved);
+  const admin = new AdminLink(newClient);
+  try {
+    const facts = await untilThere(() => admin.ask(asked => prepareTopics(asked, resolved)), resolved);
+    const producer = new ProducerLink(newClient);
+    return new KafkaBus({ admin, producer }, facts, resolved);
+  } catch (error) {
+    await admin.close();
+    throw error;
+  }
 }
 
-/** Every record says where it goes, also when it is sent again. */
-function explicitPartition({ message }: { message: { partition?: number } }): number {
-  return message.partition ?? 0;
-}
-
-async function connect(kafka: Kafka, options: ResolvedKafkaOptions): Promise<{ admin: Admin; facts: TopicFacts }> {
+async function untilThere<Result>(attempt: () => Promise<Result>, options: ResolvedKafkaOptions): Promise<Result> {
   const { brokers, logger, signal } = options;
   let saidAtMs = Number.NEGATIVE_INFINITY;
   for (;;) {
-    const admin = kafka.admin();
+    if (signal?.aborted) throw new BusError('BUS_CLOSED', 'stopped while waiting for Kafka');
     try {
-      await admin.connect();
-      return { admin, facts: await prepareTopics(admin, options) };
+      return await attempt();
     } catch (error) {
-      await admin.disconnect().catch(() => {});
       if (error instanceof BusError) throw error;
       if (isRefusal(error)) throw refused(error, brokers);
-      if (signal?.aborted) throw unavailable(error, 'stopped while waiting for Kafka');
       if (performance.now() - saidAtMs > SAY_SO_EVERY_MS) {
         logger.warn({ brokers, reason: rootCause(error).message }, 'waiting for Kafka');
         saidAtMs = performance.now();
@@ -76,31 +66,28 @@ class KafkaBus implements Bus {
   readonly partitionCount: number;
   readonly maxRecordBytes: number;
   readonly failed: Promise<never>;
-  readonly #kafka: Kafka;
-  readonly #producer: Producer;
+  readonly #links: Links;
   readonly #publisher: Publisher;
   readonly #options: ResolvedKafkaOptions;
   readonly #consumers = new Set<BusConsumer>();
-  #admin: Admin;
-  #reconnecting: Promise<Admin> | null = null;
   #fail: (error: BusError) => void = () => {};
   #closing: Promise<void> | undefined;
 
-  constructor(
-    kafka: Kafka,
-    admin: Admin,
-    producer: Producer,
-    publisher: Publisher,
-    facts: TopicFacts,
-    options: ResolvedKafkaOptions,
-  ) {
-    this.#kafka = kafka;
-    this.#admin = admin;
-    this.#producer = producer;
-    this.#publisher = publisher;
+  constructor(links: Links, facts: TopicFacts, options: ResolvedKafkaOptions) {
+    const { topic, compression, maxQueuedBytes, deliveryTimeoutMs } = options;
+    this.#links = links;
     this.#options = options;
     this.partitionCount = facts.partitionCount;
     this.maxRecordBytes = facts.maxRecordBytes;
+    this.#publisher = new Publisher({
+      link: links.producer,
+      topic,
+      partitionCount: facts.partitionCount,
+      compression: compressionType(compression),
+      maxBatchBytes: facts.maxRecordBytes + RECORD_OVERHEAD_BYTES,
+      maxQueuedBytes,
+      deliveryTimeoutMs,
+    });
     this.failed = new Promise((_, reject) => {
       this.#fail = reject;
     });
@@ -115,35 +102,28 @@ class KafkaBus implements Bus {
 
   async consumer(): Promise<BusConsumer> {
     this.#checkOpen();
-    const { topic, group, maxFetchedBytes, countItems, logger, sessionTimeoutMs } = this.#options;
+    const { topic, group, maxFetchedBytes, countItems, logger, sessionTimeoutMs, brokers } = this.#options;
+    const { admin, producer } = this.#links;
     const consumer = await KafkaConsumer.start({
-      consumer: this.#kafka.consumer({
-        groupId: group,
-        allowAutoTopicCreation: false,
-        sessionTimeout: sessionTimeoutMs,
-        rebalanceTimeout: REBALANCE_TIMEOUT_MS,
-        heartbeatInterval: Math.min(HEARTBEAT_MS, Math.floor(sessionTimeoutMs / 3)),
-        maxBytesPerPartition: MAX_FETCH_BYTES,
-        maxBytes: maxFetchedBytes,
-        maxWaitTimeInMs: MAX_FETCH_WAIT_MS,
-        // New partitions are noticed after this time at the latest.
-        metadataMaxAge: 60_000,
-      }),
-      admin: () => this.#connectedAdmin(),
-      topic,
-      group,
-      maxFetchedBytes,
-      partitionsAtOnce: this.partitionCount,
+      membership: {
+        newClient: () => createKafka(this.#options),
+        group,
+        topic,
+        sessionTimeoutMs,
+        maxFetchedBytes,
+        partitionsAtOnce: this.partitionCount,
+      },
+      admin: () => admin.connected(),
       countItems,
       logger,
-      bury: letters => buryLetters(this.#producer, deadTopicOf(topic), topic, letters),
+      bury: letters => buryLetters(producer, deadTopicOf(topic), topic, letters),
       onCrash: error => {
         const text = `the Kafka consumer cannot go on: ${rootCause(error).message}`;
         this.#fail(new BusError('BUS_CRASHED', text, { cause: error }));
       },
       onClosed: () => this.#consumers.delete(consumer),
     }).catch(error => {
-      throw isRefusal(error) ? refused(error, this.#options.brokers) : unavailable(error, 'cannot join the group');
+      throw isRefusal(error) ? refused(error, brokers) : unavailable(error, 'cannot join the group');
     });
     this.#consumers.add(consumer);
     return consumer;
@@ -173,7 +153,9 @@ class KafkaBus implements Bus {
   }
 
   async deadLetters(limit: number): Promise<DeadLetter[]> {
-    return readLetters(this.#kafka, await this.#connectedAdmin(), deadTopicOf(this.#options.topic), limit);
+    this.#checkOpen();
+    const { topic } = this.#options;
+    return readLetters(() => createKafka(this.#options), this.#links.admin, deadTopicOf(topic), limit);
   }
 
   close(): Promise<void> {
@@ -184,39 +166,17 @@ class KafkaBus implements Bus {
   async #close(): Promise<void> {
     await Promise.allSettled([...this.#consumers].map(consumer => consumer.close()));
     await this.#publisher.idle();
-    await Promise.allSettled([this.#producer.disconnect(), this.#admin.disconnect()]);
+    await Promise.allSettled([this.#links.producer.close(), this.#links.admin.close()]);
   }
 
   async #positions(): Promise<PartitionPosition[]> {
     this.#checkOpen();
     const { topic, group } = this.#options;
     try {
-      return await fetchPositions(this.#admin, group, topic);
-    } catch {
-      // The connection may be of a broker that is gone: once more, with a new one.
-    }
-    try {
-      return await fetchPositions(await this.#connectedAdmin(true), group, topic);
+      return await this.#links.admin.ask(admin => fetchPositions(admin, group, topic));
     } catch (error) {
       throw unavailable(error, `Kafka cannot be asked: ${rootCause(error).message}`);
     }
-  }
-
-  /** `isBroken`: the one there is does not answer. */
-  async #connectedAdmin(isBroken = false): Promise<Admin> {
-    if (!isBroken && this.#reconnecting === null) return this.#admin;
-    this.#reconnecting ??= this.#reconnect().finally(() => {
-      this.#reconnecting = null;
-    });
-    return this.#reconnecting;
-  }
-
-  async #reconnect(): Promise<Admin> {
-    await this.#admin.disconnect().catch(() => {});
-    const admin = this.#kafka.admin();
-    await admin.connect();
-    this.#admin = admin;
-    return admin;
   }
 
   #checkOpen(): void {

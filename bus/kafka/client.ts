@@ -3,26 +3,36 @@ import kafkajs, { CompressionTypes, Kafka, type LogEntry, logLevel } from 'kafka
 import type { Logger } from 'pino';
 import { BusError } from '../errors.js';
 import type { KafkaCompression, ResolvedKafkaOptions } from './options.js';
+import { Sockets } from './sockets.js';
 import { zstdCodec } from './zstd.js';
 
 const CONNECTION_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 
-export function createKafka({ brokers, tls, sasl, logger }: ResolvedKafkaOptions): Kafka {
+export interface KafkaClient {
+  readonly kafka: Kafka;
+  readonly sockets: Sockets;
+}
+
+/** One for each purpose: within one client kafkajs shares what it knows of a group's offsets between consumers. */
+export function createKafka({ brokers, tls, sasl, logger }: ResolvedKafkaOptions): KafkaClient {
+  const sockets = new Sockets();
   const zstd = zstdCodec();
   // Not all of what it exports can be imported by name: it is a CommonJS module.
   if (zstd !== undefined) kafkajs.CompressionCodecs[CompressionTypes.ZSTD] = () => zstd;
-  return new Kafka({
+  const kafka = new Kafka({
     clientId: 'throughline',
     brokers: [...brokers],
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     ...(tls && { ssl: { ...tls } }),
     ...(sasl && { sasl: sasl as never }),
+    socketFactory: sockets.factory,
     retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 },
     logLevel: logLevel.WARN,
     logCreator: () => entry => writeLog(logger, entry),
   });
+  return { kafka, sockets };
 }
 
 /** What it calls an error comes to nothing mostly: it tries again. What does matter is thrown, and told by us. */

@@ -1,45 +1,45 @@
 /**
- * A member of the stitchers' group, polled as the embedded log's consumer is.
+ * The stitchers' consumer over a Kafka group, polled as the embedded log's consumer is. It outlives memberships
+ * (membership.ts): where kafkajs gives one up, because the brokers are away, the next begins as soon as one answers.
  *
- * Ownership. kafkajs tells of each new assignment (GROUP_JOIN) before it fetches anything under it. What is in the old
- * assignment and not in the new one is lost: its queued records are dropped, and `takeRevoked` tells the stitcher that
- * all it was handed of it is void. What is in both is kept: kafkajs fetches it anew from the committed offset, and records
- * below the position are skipped, so the stitcher sees each once (owned-partition.ts). What is new begins at the committed
- * offset with the counts committed with it.
+ * Ownership. kafkajs tells of each new assignment before it fetches anything under it. What is in the old assignment and
+ * not in the new one is lost: its queued records are dropped, and `takeRevoked` tells the stitcher that all it was handed
+ * of it is void. What is in both is kept: kafkajs fetches it anew from the committed offset, and records below the position
+ * are skipped, so the stitcher sees each once (owned-partition.ts). What is new begins at the committed offset with the
+ * counts committed with it. With a membership all of its partitions are lost. A kept one that somebody else has committed
+ * beyond our position, while the group believed us dead, was lost too: it is told as lost, and goes on from there.
  *
  * Commits. What the stitcher has stored is noted at once and committed as soon as the group allows: a rebalance only
  * delays it for partitions that are kept, and voids it for those that are lost, whose new owner stores the same records
- * again to the same effect. Kafka takes a commit of any partition from any member, so only owned ones are sent, under the
- * generation of the assignment that they are owned in.
+ * again to the same effect. Kafka takes a commit of any partition from any member, so only owned ones are sent, each try
+ * under the generation of the assignment that they are owned in.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Admin, Consumer, EachBatchPayload } from 'kafkajs';
+import type { Admin, EachBatchPayload } from 'kafkajs';
 import type { Logger } from 'pino';
 import { BusError } from '../errors.js';
 import type { BusConsumer, CommitPoint, DeadLetter, LogRecord } from '../types.js';
-import { rootCause } from './failures.js';
+import { isFinal, rootCause } from './failures.js';
 import { FetchedQueue } from './fetched-queue.js';
+import { Membership, type MembershipEvents, type MembershipOptions } from './membership.js';
 import { OwnedPartition } from './owned-partition.js';
 import { type CommittedPosition, fetchCommitted } from './positions.js';
 import { encodeCounts, NO_COUNTS } from './prefix-counts.js';
 import { factsOf } from './record-headers.js';
 
 export interface KafkaConsumerOptions {
-  readonly consumer: Consumer;
+  readonly membership: MembershipOptions;
   readonly admin: () => Promise<Admin>;
-  readonly topic: string;
-  readonly group: string;
-  readonly maxFetchedBytes: number;
-  readonly partitionsAtOnce: number;
   readonly countItems: (payload: Uint8Array) => number;
   readonly logger: Logger;
-  /** Durably keeps dead letters. */
+  /** Durably keeps dead letters; rejects with a BusError. */
   readonly bury: (letters: readonly DeadLetter[]) => Promise<void>;
   readonly onCrash: (error: Error) => void;
   readonly onClosed: () => void;
 }
 
 const COMMIT_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5_000;
 /** Longest wait for the counts of newly assigned partitions before kafkajs is told to try the batch again. */
 const BASE_TIMEOUT_MS = 10_000;
 
@@ -52,17 +52,29 @@ export class KafkaConsumer implements BusConsumer {
   /** Numbers assignments: what was begun under an older one is void. */
   #assignment = 0;
   #isPaused = false;
+  #membership: Membership;
+  /** Settles, never rejects, when the newest membership has begun or failed to. */
+  #beginning: Promise<void> = Promise.resolve();
+  #nextBeginning: NodeJS.Timeout | undefined;
+  #failures = 0;
   #committing: Promise<void> | null = null;
   #closing: Promise<void> | undefined;
 
+  /** Rejects if the group cannot be joined. */
   static async start(options: KafkaConsumerOptions): Promise<KafkaConsumer> {
     const self = new KafkaConsumer(options);
-    await self.#run();
+    try {
+      await self.#membership.run();
+    } catch (error) {
+      await self.close();
+      throw error;
+    }
     return self;
   }
 
   private constructor(options: KafkaConsumerOptions) {
     this.#options = options;
+    this.#membership = this.#newMembership();
   }
 
   get partitions(): readonly number[] {
@@ -82,13 +94,16 @@ export class KafkaConsumer implements BusConsumer {
       await this.#queue.sleep(waitMs);
       records = this.#closing === undefined ? this.#queue.take(maxBytes) : [];
     }
-    if (this.#isPaused && this.#queue.bytes < this.#options.maxFetchedBytes / 2) this.#resume();
+    if (this.#isPaused && this.#queue.bytes < this.#options.membership.maxFetchedBytes / 2) {
+      this.#isPaused = false;
+      this.#membership.resume();
+    }
     return records;
   }
 
   async commit(points: readonly CommitPoint[], deadLetters: readonly DeadLetter[] = []): Promise<void> {
     this.#checkOpen();
-    if (deadLetters.length > 0) await this.#options.bury(deadLetters);
+    await this.#bury(deadLetters);
     for (const point of points) this.#owned.get(point.partition)?.store(point);
     await this.#commitStored();
   }
@@ -98,31 +113,63 @@ export class KafkaConsumer implements BusConsumer {
     return this.#closing;
   }
 
-  async #run(): Promise<void> {
-    const { consumer, topic, partitionsAtOnce, onCrash } = this.#options;
-    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.#joined(payload.memberAssignment[topic] ?? []));
-    consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
-      if (restart) this.#options.logger.warn({ reason: error.message }, 'the Kafka consumer failed and begins again');
-      else onCrash(error);
-    });
-    await consumer.connect();
-    await consumer.subscribe({ topics: [topic], fromBeginning: true });
-    await consumer.run({
-      autoCommit: false,
-      eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: partitionsAtOnce,
-      eachBatch: payload => this.#takeBatch(payload),
-    });
+  #newMembership(): Membership {
+    const isCurrent = () => this.#membership === membership;
+    const events: MembershipEvents = {
+      joined: assigned => {
+        if (isCurrent()) this.#joined(assigned);
+      },
+      batch: async payload => {
+        if (isCurrent()) await this.#takeBatch(payload);
+      },
+      passed: (partition, firstOffset, endOffset) => {
+        if (isCurrent()) void this.#pass(partition, firstOffset, endOffset);
+      },
+      ended: error => {
+        if (isCurrent()) this.#ended(error);
+      },
+    };
+    const membership = new Membership(this.#options.membership, events);
+    return membership;
+  }
+
+  /** kafkajs has given up. What it was given is somebody else's by and by; unless it is of no use, it begins again. */
+  #ended(error: Error): void {
+    this.#joined([]);
+    if (this.#closing !== undefined) return;
+    if (isFinal(error)) {
+      this.#options.onCrash(error);
+      return;
+    }
+    const pauseMs = Math.min(COMMIT_PAUSE_MS * 2 ** this.#failures++, LONGEST_PAUSE_MS);
+    this.#options.logger.warn({ reason: rootCause(error).message, pauseMs }, 'left the group, joining again');
+    this.#nextBeginning = setTimeout(() => {
+      this.#beginning = this.#begin();
+    }, pauseMs);
+  }
+
+  async #begin(): Promise<void> {
+    await this.#membership.close();
+    if (this.#closing !== undefined) return;
+    const membership = this.#newMembership();
+    this.#membership = membership;
+    this.#isPaused = false;
+    try {
+      await membership.run();
+    } catch (error) {
+      this.#ended(error as Error);
+    }
   }
 
   #joined(assigned: readonly number[]): void {
     this.#assignment++;
+    if (assigned.length > 0) this.#failures = 0;
     const lost = [...this.#owned.keys()].filter(partition => !assigned.includes(partition));
     for (const partition of lost) this.#owned.delete(partition);
     this.#revoked.push(...lost);
     if (lost.length > 0) this.#queue.drop(partition => lost.includes(partition));
     for (const partition of assigned) if (!this.#owned.has(partition)) this.#owned.set(partition, null);
-    this.#options.logger.info({ partitions: [...assigned], lost }, 'partitions assigned');
+    this.#options.logger.info({ partitions: [...assigned], lost }, 'partitions of the log assigned');
     this.#queue.wake();
   }
 
@@ -141,15 +188,40 @@ export class KafkaConsumer implements BusConsumer {
       // What follows the last record without being one is passed with it.
       const endOffset = (message === last ? Number(batch.lastOffset()) : offset) + 1;
       const payload = message.value ?? new Uint8Array(0);
-      const { tenant, itemCount = this.#options.countItems(payload), tallies } = factsOf(message.headers);
+      const { tenant, itemCount = this.#count(payload), tallies } = factsOf(message.headers);
       const record = { offset, endOffset, items: itemCount, tallies };
       const appendTimeMs = owned.handOut(record, Number(message.timestamp));
       this.#queue.push({ partition, offset, appendTimeMs, tenant, itemCount, payload });
     }
     resolveOffset(last.offset);
     this.#queue.wake();
-    if (this.#queue.bytes > this.#options.maxFetchedBytes) this.#pause();
+    if (this.#queue.bytes > this.#options.membership.maxFetchedBytes) {
+      this.#isPaused = true;
+      this.#membership.pause();
+    }
     await heartbeat();
+  }
+
+  /** Offsets that hold no record are passed, too, so that what is committed reaches the end of the log. */
+  async #pass(partition: number, firstOffset: number, endOffset: number): Promise<void> {
+    try {
+      const owned = await this.#ownedAt(partition, firstOffset, async () => {});
+      if (owned === undefined || firstOffset > owned.position) return;
+      owned.skipTo(endOffset);
+      await this.#commitStored();
+    } catch (error) {
+      // The next record, or the next owner, passes them.
+      this.#options.logger.debug({ partition, reason: rootCause(error).message }, 'passing empty offsets');
+    }
+  }
+
+  /** Of a foreign record. One that cannot even be counted is one: it becomes a dead letter. */
+  #count(payload: Uint8Array): number {
+    try {
+      return this.#options.countItems(payload);
+    } catch {
+      return 1;
+    }
   }
 
   /** The partition, ready to take a record at `offset`; undefined if it is not ours any more. */
@@ -164,9 +236,15 @@ export class KafkaConsumer implements BusConsumer {
     const committed = (await this.#committedPositions(heartbeat)).get(partition);
     if (assignment !== this.#assignment) return undefined;
     const base = committed === undefined || committed.offset < 0 ? undefined : committed;
-    const owned = known ?? new OwnedPartition(base?.offset ?? offset, base?.counts ?? NO_COUNTS);
-    if (known === null) this.#owned.set(partition, owned);
-    if (base !== undefined && base.offset > owned.position) owned.moveOn(base.offset, base.counts);
+    // Somebody else may have asked meanwhile.
+    const current = this.#owned.get(partition) ?? null;
+    const owned = current ?? new OwnedPartition(base?.offset ?? offset, base?.counts ?? NO_COUNTS);
+    if (current === null) this.#owned.set(partition, owned);
+    if (base !== undefined && base.offset > owned.position) {
+      this.#queue.drop(other => other === partition);
+      this.#revoked.push(partition);
+      owned.moveOn(base.offset, base.counts);
+    }
     if (offset > owned.position) {
       this.#options.logger.warn({ partition, from: owned.position, to: offset }, 'the log has no records here');
       owned.skipTo(offset);
@@ -175,11 +253,11 @@ export class KafkaConsumer implements BusConsumer {
   }
 
   async #committedPositions(heartbeat: () => Promise<void>): Promise<ReadonlyMap<number, CommittedPosition>> {
-    const { admin, group, topic } = this.#options;
+    const { admin, membership } = this.#options;
     const deadline = performance.now() + BASE_TIMEOUT_MS;
     for (;;) {
       try {
-        return await fetchCommitted(await admin(), group, topic);
+        return await fetchCommitted(await admin(), membership.group, membership.topic);
       } catch (error) {
         if (performance.now() > deadline || this.#closing !== undefined) throw error;
         await sleep(COMMIT_PAUSE_MS);
@@ -199,27 +277,35 @@ export class KafkaConsumer implements BusConsumer {
 
   /** Returns when everything stored of what is owned is committed, or the consumer closes. */
   async #commitUntilDone(): Promise<void> {
-    const { consumer, topic, logger } = this.#options;
-    for (;;) {
+    for (let pauseMs = COMMIT_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       const assignment = this.#assignment;
       const due = this.#committable();
       if (due.length === 0) return;
       try {
-        await consumer.commitOffsets(
-          due.map(({ partition, offset, counts }) => ({
-            topic,
-            partition,
-            offset: String(offset),
-            metadata: encodeCounts(counts),
-          })),
+        await this.#membership.commit(
+          due.map(({ partition, offset, counts }) => ({ partition, offset, metadata: encodeCounts(counts) })),
         );
         if (assignment !== this.#assignment) continue;
         for (const { partition, offset } of due) this.#owned.get(partition)?.committed(offset);
       } catch (error) {
         if (this.#closing !== undefined) throw new BusError('BUS_CLOSED', 'the consumer is closed', { cause: error });
         const { message, type } = rootCause(error);
-        logger.debug({ reason: message, type }, 'a commit waits for the group');
-        await sleep(COMMIT_PAUSE_MS);
+        this.#options.logger.debug({ reason: message, type }, 'a commit waits for the group');
+        await sleep(Math.min(pauseMs, LONGEST_PAUSE_MS));
+      }
+    }
+  }
+
+  /** Until they are kept: a commit that fails because a broker is away would cost the stitcher all it holds. */
+  async #bury(letters: readonly DeadLetter[]): Promise<void> {
+    for (let pauseMs = COMMIT_PAUSE_MS; letters.length > 0; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      try {
+        await this.#options.bury(letters);
+        return;
+      } catch (error) {
+        if (this.#closing !== undefined) throw new BusError('BUS_CLOSED', 'the consumer is closed', { cause: error });
+        this.#options.logger.warn({ reason: rootCause(error).message }, 'dead letters cannot be kept yet');
+        await sleep(pauseMs);
       }
     }
   }
@@ -233,25 +319,16 @@ export class KafkaConsumer implements BusConsumer {
     return due;
   }
 
-  /** Each time anew: an assignment forgets what was paused. */
-  #pause(): void {
-    this.#isPaused = true;
-    this.#options.consumer.pause([{ topic: this.#options.topic }]);
-  }
-
-  #resume(): void {
-    this.#isPaused = false;
-    this.#options.consumer.resume([{ topic: this.#options.topic }]);
-  }
-
   #checkOpen(): void {
     if (this.#closing !== undefined) throw new BusError('BUS_CLOSED', 'the consumer is closed');
   }
 
   async #close(): Promise<void> {
+    clearTimeout(this.#nextBeginning);
     this.#queue.wake();
-    await this.#committing?.catch(() => {});
-    await this.#options.consumer.disconnect();
+    await Promise.allSettled([this.#committing, this.#membership.close()]);
+    await this.#beginning;
+    await this.#membership.close();
     this.#options.onClosed();
   }
 }

@@ -3,11 +3,13 @@
  * is written twice (a crash before its offset was committed) is one: it is known by where it came from.
  */
 import { randomUUID } from 'node:crypto';
-import type { Admin, IHeaders, Kafka, KafkaMessage, Producer } from 'kafkajs';
+import { CompressionTypes, type IHeaders, type KafkaMessage } from 'kafkajs';
 import type { DeadLetter } from '../types.js';
+import type { AdminLink } from './admin-link.js';
+import type { KafkaClient } from './client.js';
 import { publishFailure } from './failures.js';
+import type { ProducerLink } from './producer-link.js';
 
-const ACKNOWLEDGED_BY_ALL = -1;
 const MAX_REASON = 4_000;
 /** Longest search for the newest letters. */
 const READ_TIMEOUT_MS = 15_000;
@@ -23,28 +25,26 @@ const HEADER = {
 } as const;
 
 export async function buryLetters(
-  producer: Producer,
+  producer: ProducerLink,
   deadTopic: string,
   sourceTopic: string,
   letters: readonly DeadLetter[],
 ): Promise<void> {
-  for (const letter of letters) {
-    const { payload } = letter;
-    try {
-      await producer.send({
-        topic: deadTopic,
-        acks: ACKNOWLEDGED_BY_ALL,
-        messages: [
-          {
-            partition: 0,
-            value: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
-            headers: headersOf(letter, sourceTopic),
-          },
-        ],
-      });
-    } catch (error) {
-      throw publishFailure(error, deadTopic);
-    }
+  for (const letter of letters) await bury(producer, deadTopic, sourceTopic, letter);
+}
+
+/** A payload that is too large even here (of a topic with a larger limit than ours) is left out, and said to be. */
+async function bury(producer: ProducerLink, deadTopic: string, sourceTopic: string, letter: DeadLetter): Promise<void> {
+  const { payload, reason } = letter;
+  try {
+    const value = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    const headers = headersOf(letter, sourceTopic);
+    await producer.send(deadTopic, 0, [{ value, headers }], CompressionTypes.None);
+  } catch (error) {
+    const failure = publishFailure(error, deadTopic);
+    if (failure.retryable || payload.length === 0) throw failure;
+    const note = `${reason.slice(0, MAX_REASON / 2)} (payload of ${payload.length} bytes not kept)`;
+    await bury(producer, deadTopic, sourceTopic, { ...letter, reason: note, payload: new Uint8Array(0) });
   }
 }
 
@@ -61,39 +61,40 @@ function headersOf(letter: DeadLetter, sourceTopic: string): Record<string, stri
 }
 
 /** The newest first, each once. Reads with a consumer of its own, for a person who asks: it takes seconds. */
-export async function readLetters(kafka: Kafka, admin: Admin, deadTopic: string, limit: number): Promise<DeadLetter[]> {
-  const [ends] = await admin.fetchTopicOffsets(deadTopic);
-  const end = Number(ends.high);
-  const start = Math.max(Number(ends.low), end - limit);
+export async function readLetters(
+  newClient: () => KafkaClient,
+  admin: AdminLink,
+  deadTopic: string,
+  limit: number,
+): Promise<DeadLetter[]> {
+  const [{ high, low }] = await admin.ask(asked => asked.fetchTopicOffsets(deadTopic));
+  const end = Number(high);
+  const start = Math.max(Number(low), end - limit);
   if (start >= end) return [];
   const groupId = `throughline-dead-letters-${randomUUID()}`;
-  const consumer = kafka.consumer({ groupId, allowAutoTopicCreation: false });
+  const client = newClient();
+  const consumer = client.kafka.consumer({ groupId, allowAutoTopicCreation: false });
   const found: DeadLetter[] = [];
+  let timer: NodeJS.Timeout | undefined;
   try {
     await consumer.connect();
     await consumer.subscribe({ topics: [deadTopic], fromBeginning: true });
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(resolve, READ_TIMEOUT_MS);
-      const done = () => {
-        clearTimeout(timer);
-        resolve();
-      };
+      timer = setTimeout(resolve, READ_TIMEOUT_MS);
       consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
-      consumer
-        .run({
-          autoCommit: false,
-          eachMessage: async ({ message }) => {
-            if (Number(message.offset) < start) return;
-            found.push(letterOf(message));
-            if (Number(message.offset) >= end - 1) done();
-          },
-        })
-        .catch(reject);
+      const eachMessage = async ({ message }: { message: KafkaMessage }) => {
+        if (Number(message.offset) < start) return;
+        found.push(letterOf(message));
+        if (Number(message.offset) >= end - 1) resolve();
+      };
+      consumer.run({ autoCommit: false, eachMessage }).catch(reject);
       consumer.seek({ topic: deadTopic, partition: 0, offset: String(start) });
     });
   } finally {
-    await consumer.disconnect();
-    await admin.deleteGroups([groupId]).catch(() => {});
+    clearTimeout(timer);
+    await consumer.disconnect().catch(() => {});
+    client.sockets.cut();
+    await admin.ask(asked => asked.deleteGroups([groupId])).catch(() => {});
   }
   const byOrigin = new Map(found.map(letter => [`${letter.partition}/${letter.offset}`, letter]));
   return [...byOrigin.values()].reverse();

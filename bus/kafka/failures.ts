@@ -38,6 +38,13 @@ export function isRefusal(error: unknown): boolean {
   return /certificate|self.signed|SSL routines|unable to (get|verify)|altnames/i.test(message);
 }
 
+/** Whether beginning again is of no use: not something that passes by itself, as kafkajs sees it. */
+export function isFinal(error: Error): boolean {
+  if (isRefusal(error)) return true;
+  if (error.name === 'KafkaJSNumberOfRetriesExceeded') return false;
+  return rootCause(error).retriable !== true;
+}
+
 export function publishFailure(error: unknown, topic: string): BusError {
   const { type, message } = rootCause(error);
   if (type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE') {

@@ -8,7 +8,7 @@ import { type PrefixCounts, plus } from './prefix-counts.js';
 
 interface HandedOut {
   /** One past the record, and past what follows it without being a record (markers of transactions). */
-  readonly endOffset: number;
+  endOffset: number;
   readonly offset: number;
   readonly items: number;
   readonly tallies: Tallies;
@@ -82,8 +82,15 @@ export class OwnedPartition {
     this.#open = [];
   }
 
-  /** There are no records between the position and this offset: retention has removed them, or they are no records. */
+  /**
+   * There are no records between the position and this offset: retention has removed them, or they are markers of
+   * transactions, or records of aborted ones. They are passed with the record before them.
+   */
   skipTo(offset: number): void {
+    if (offset <= this.position) return;
     this.position = offset;
+    const last = this.#open.at(-1);
+    if (last !== undefined) last.endOffset = offset;
+    else this.#stored = { ...this.#stored, offset };
   }
 }

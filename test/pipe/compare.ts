@@ -109,6 +109,41 @@ export async function expectSameLatencyNow(
   });
 }
 
+/** `latency_rollup`, minute by minute and place by place. */
+export async function expectSameRollups(
+  throughline: ApiClient,
+  oracle: ReadonlyMap<string, OracleTrace>,
+): Promise<void> {
+  const rows = await throughline.sql(
+    `SELECT toUnixTimestamp(minute) AS minute, country, region, locality, service, operation,
+            toString(traces) AS traces, toString(errors) AS errors, toString(unknown) AS unknown,
+            toString(duration_ns_sum) AS sum
+     FROM latency_rollup`,
+  );
+  const cells = new Map<string, { traces: number; errors: number; unknown: number; sum: bigint }>();
+  for (const trace of oracle.values()) {
+    const minute = trace.endNs / 60_000_000_000n;
+    const { country, region, locality, service, operation } = trace;
+    const key = [minute * 60n, country, region, locality, service, operation].join('|');
+    const cell = cells.get(key) ?? { traces: 0, errors: 0, unknown: 0, sum: 0n };
+    cells.set(key, {
+      traces: cell.traces + 1,
+      errors: cell.errors + Number(trace.error),
+      unknown: cell.unknown + Number(!trace.hasRoot),
+      sum: cell.sum + (trace.hasRoot ? trace.durationNs : 0n),
+    });
+  }
+  const found = rows.map(({ minute, country, region, locality, service, operation, ...counts }) => [
+    [minute, country, region, locality, service, operation].join('|'),
+    [counts.traces, counts.errors, counts.unknown, counts.sum].join(' '),
+  ]);
+  const expected = [...cells].map(([key, { traces, errors, unknown, sum }]) => [
+    key,
+    [traces, errors, unknown, sum].join(' '),
+  ]);
+  expect(found.sort()).toEqual(expected.sort());
+}
+
 /** Every received span is in exactly one place. */
 export async function expectReconciled(throughline: ApiClient): Promise<void> {
   const ledger = await throughline.ledger();

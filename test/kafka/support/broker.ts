@@ -139,7 +139,8 @@ export class Broker {
     };
     const text = Object.entries(all).map(([key, value]) => `${key}=${value}\n`);
     await writeFile(this.#propertiesFile, text.join(''));
-    const clusterId = randomBytes(16).toString('base64url');
+    // The first byte is 0, so that no id looks like an option of the tool.
+    const clusterId = Buffer.concat([Buffer.alloc(1), randomBytes(15)]).toString('base64url');
     await run('java', [
       '-cp',
       join(LIBS, '*'),

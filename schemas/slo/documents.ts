@@ -62,6 +62,8 @@ const Indicator = section({ metadata: Metadata, spec: SliSpec });
 
 const OPERATORS = ['lt', 'lte', 'gt', 'gte'] as const;
 
+const SLICE = 'whole minutes, since counts are kept by the minute: 1m, 5m or 1h';
+
 const Objective = section({
   displayName: words('a name for people').optional(),
   op: oneOf(...OPERATORS).optional(),
@@ -70,11 +72,7 @@ const Objective = section({
   targetPercent: decimal('a percentage such as 99.5').optional(),
   timeSliceTarget: decimal('a share such as 0.95').optional(),
   // The specification allows a number, of minutes.
-  timeSliceWindow: z
-    .union([z.number(), shorthand()], {
-      error: 'give whole minutes, since counts are kept by the minute: 1m, 5m or 1h',
-    })
-    .optional(),
+  timeSliceWindow: z.union([z.number(), shorthand(1, SLICE)], { error: `give ${SLICE}` }).optional(),
   indicator: Indicator.optional(),
   indicatorRef: dnsName().optional(),
   compositeWeight: decimal('a number above 0').optional(),

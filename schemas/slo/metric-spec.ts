@@ -33,15 +33,16 @@ const textOrList = (valid: string) => {
   const error = `give ${valid}, or a list of them; leave it out for all`;
   const text = z.string().min(1);
   return z
-    .union([text, z.array(text).min(1)], { error })
+    .union([text, z.array(text).min(1, error)], { error })
     .transform(value => asList(value))
     .optional();
 };
 
 /** Attributes are compared as text, so a status code need not be in quotes. */
 const AttributeValue = z.union([z.string(), z.number(), z.boolean()]);
+const TEXTS = 'give text or a list of texts';
 const AttributeValues = z
-  .union([AttributeValue, z.array(AttributeValue).min(1)], { error: 'give text or a list of texts' })
+  .union([AttributeValue, z.array(AttributeValue).min(1, TEXTS)], { error: TEXTS })
   .transform(value => asList(value).map(String));
 
 /** Nanoseconds. */

@@ -27,8 +27,8 @@ export const flag = () => z.boolean({ error: 'give true or false' });
 
 export const decimal = (valid: string) => z.number({ error: `give ${valid}` });
 
-export const shorthand = (least = 1) => {
-  const error = `give ${SHORTHAND_FORMS}`;
+export const shorthand = (least = 1, valid = SHORTHAND_FORMS) => {
+  const error = `give ${valid}`;
   const isValid = (text: string) => (parseShorthand(text)?.count ?? -1) >= least;
   return z.string({ error }).refine(isValid, error);
 };

@@ -246,7 +246,7 @@ describe('properties', () => {
           for (const problem of error.problems) expect(problem.message).not.toBe('');
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 
@@ -259,7 +259,7 @@ describe('properties', () => {
         const readings = readSloDocuments(edited, 'f');
         resolveSloDocuments(readings.flatMap(({ source }) => (source === null ? [] : [source])));
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 

@@ -2,6 +2,7 @@
 export * from './api.js';
 export * from './clickhouse.js';
 export * from './clickhouse-cluster.js';
+export { SLO_MARKER_OBJECTIVE } from './clickhouse-slo.js';
 export * from './config.js';
 export { listFromText } from './config-values.js';
 export * from './rules.js';

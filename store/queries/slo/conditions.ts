@@ -11,6 +11,8 @@ import type {
 } from '../../../schemas/index.js';
 import { literal } from '../literal.js';
 
+export { literal };
+
 /** Values of `verdictOf`. */
 export const Verdict = { NOT_SELECTED: 0, GOOD: 1, BAD: 2, UNKNOWN: 3 } as const;
 
@@ -67,7 +69,7 @@ const GROUP_VALUES: Readonly<Record<GroupDimension, string>> = {
   environment: 'toString(environment)',
 };
 
-interface Knowledge {
+export interface Knowledge {
   /** Known not to hold. */
   readonly fails: string;
   /** Known to hold. */
@@ -76,7 +78,7 @@ interface Knowledge {
 
 const OPERATORS = { lt: '<', lte: '<=', gt: '>', gte: '>=' } as const;
 
-function durationHolds({ tier, op, ns }: DurationCondition): Knowledge {
+export function durationHolds({ tier, op, ns }: DurationCondition): Knowledge {
   if (!/^\d{1,20}$/.test(ns)) throw new Error(`not a number of nanoseconds: ${JSON.stringify(ns)}`);
   // Index 0, for a tier that is not there, answers 0.
   const measure = tier === null ? 'duration_ns' : `tier_ns[indexOf(tier_names, ${literal(tier)})]`;

@@ -73,7 +73,7 @@ function readOne(text: SourceDocument, file: string, position: number): SloReadi
   return { ...reading, source: { file, position, lines, document: value as SloDocument }, problems: [] };
 }
 
-function documentFindings({ value, inexact }: SourceDocument): Finding[] {
+function documentFindings({ value, written }: SourceDocument): Finding[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return [{ path: [], value, message: `give a document with apiVersion: ${API_VERSION}, kind, metadata and spec` }];
   }
@@ -83,7 +83,7 @@ function documentFindings({ value, inexact }: SourceDocument): Finding[] {
   return [
     ...findingsOf(KINDS[known], value, []),
     ...ruleFindings(known, value),
-    ...valueFindings(known, value, inexact),
+    ...valueFindings(known, value, written),
   ];
 }
 

@@ -1,6 +1,5 @@
 /** Nodes of a YAML document → plain values: aliases unfolded within bounds, null as if it were not there. */
 import { isAlias, isMap, isSeq, type LineCounter, type Node, type Scalar, type YAMLMap } from 'yaml';
-import { isExact } from './decimals.js';
 import { dotted, type Finding, type Path, valueText } from './problems.js';
 
 export const MAX_DEPTH = 64;
@@ -12,8 +11,8 @@ export interface SourceDocument {
   readonly findings: readonly Finding[];
   /** From 1, by dotted path. */
   readonly lines: ReadonlyMap<string, number>;
-  /** Numbers of more digits than a double keeps, as written, by dotted path. */
-  readonly inexact: ReadonlyMap<string, string>;
+  /** Numbers whose text is not that of the value (1.0, 0x1F, more digits than a double keeps), by dotted path. */
+  readonly written: ReadonlyMap<string, string>;
 }
 
 /** What the documents of one file share. */
@@ -29,7 +28,7 @@ class TooLarge extends Error {}
 export class NodeReader {
   #findings: Finding[] = [];
   #lines = new Map<string, number>();
-  #inexact = new Map<string, string>();
+  #written = new Map<string, string>();
   readonly #file: FileState;
   /** The latest of each name so far. The library looks through the whole document for each alias. */
   readonly #anchors = new Map<string, Node>();
@@ -44,7 +43,7 @@ export class NodeReader {
   read(node: Node): SourceDocument {
     this.#findings = [];
     this.#lines = new Map();
-    this.#inexact = new Map();
+    this.#written = new Map();
     let value: unknown;
     try {
       value = this.#valueOf(node, []);
@@ -54,7 +53,7 @@ export class NodeReader {
       this.#find([], error.message);
       this.#unfolding = 0;
     }
-    return { value, findings: this.#findings, lines: this.#lines, inexact: this.#inexact };
+    return { value, findings: this.#findings, lines: this.#lines, written: this.#written };
   }
 
   #valueOf(node: Node, path: Path): unknown {
@@ -67,9 +66,8 @@ export class NodeReader {
     if (isMap(node)) return this.#object(node, path);
     if (isSeq(node)) return (node.items as Node[]).map((item, index) => this.#valueOf(item, [...path, index]));
     const scalar = node as Scalar;
-    if (typeof scalar.value === 'number' && !isExact(scalar.value, scalar.source ?? '')) {
-      this.#inexact.set(at, scalar.source ?? '');
-    }
+    const { source = '' } = scalar;
+    if (typeof scalar.value === 'number' && String(scalar.value) !== source) this.#written.set(at, source);
     return scalar.value;
   }
 

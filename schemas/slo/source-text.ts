@@ -48,7 +48,7 @@ function mayNestDeeper(text: string): boolean {
 }
 
 function unreadable(message: string, line = 1): SourceDocument {
-  return { value: undefined, findings: [{ path: [], message }], lines: new Map([['', line]]), inexact: new Map() };
+  return { value: undefined, findings: [{ path: [], message }], lines: new Map([['', line]]), written: new Map() };
 }
 
 function readYaml(text: string): SourceDocument[] {
@@ -88,5 +88,5 @@ function faultyText(faults: readonly Fault[], lineCounter: LineCounter): SourceD
     return { path: [], message: `is no YAML at line ${line}, column ${col}: ${message}` };
   });
   const { line } = lineCounter.linePos(faults[0].pos[0]);
-  return { value: undefined, findings, lines: new Map([['', line]]), inexact: new Map() };
+  return { value: undefined, findings, lines: new Map([['', line]]), written: new Map() };
 }

@@ -1,7 +1,8 @@
 /** Numbers and annotations: what their types alone do not say. */
-import { scaled } from './decimals.js';
+import { isExact, scaled } from './decimals.js';
 import type { SloDocumentKind } from './documents.js';
-import { valueAt } from './explain.js';
+import { unknownKey, valueAt } from './explain.js';
+import { isThroughline, SOURCE_TYPE } from './metric-spec.js';
 import type { Finding, Path } from './problems.js';
 
 /** Parts per million, of shares (0.995) and percentages (99.5). */
@@ -35,20 +36,30 @@ const EXACT_KEYS: ReadonlySet<string | number> = new Set([
   'compositeWeight',
 ]);
 
-export function valueFindings(kind: SloDocumentKind, value: unknown, inexact: ReadonlyMap<string, string>): Finding[] {
+export function valueFindings(kind: SloDocumentKind, value: unknown, written: ReadonlyMap<string, string>): Finding[] {
   return [
     ...(kind === 'SLO' ? objectiveFindings(value) : []),
     ...annotationFindings(value, []),
-    ...inexactFindings(inexact),
+    ...writtenFindings(value, written),
   ];
 }
 
-function inexactFindings(inexact: ReadonlyMap<string, string>): Finding[] {
-  return [...inexact].flatMap(([at, written]) => {
+/** Of numbers that are not their text: those that must be what was written. */
+function writtenFindings(value: unknown, written: ReadonlyMap<string, string>): Finding[] {
+  return [...written].flatMap(([at, text]) => {
     const path = at.split('.');
-    if (!EXACT_KEYS.has(path.at(-1) ?? '') || path.includes('metricSource')) return [];
-    return [{ path, value: written, message: 'has more digits than a number keeps: give fewer' }];
+    const source = path.indexOf('metricSource');
+    if (source >= 0) return attributeFinding(valueAt(value, path.slice(0, source + 1)), path, text);
+    if (!EXACT_KEYS.has(path.at(-1) ?? '') || isExact(Number(text), text)) return [];
+    return [{ path, value: text, message: 'has more digits than a number keeps: give fewer' }];
   });
+}
+
+/** Attributes are compared as text: `version: 1.0` is the number 1, and would never match. */
+function attributeFinding(metricSource: unknown, path: Path, text: string): Finding[] {
+  const type = valueAt(metricSource, ['type']) ?? SOURCE_TYPE;
+  if (typeof type !== 'string' || !isThroughline(type) || !path.includes('attributes')) return [];
+  return [{ path, value: text, message: `is read as the number ${Number(text)}: give text in quotes` }];
 }
 
 function objectiveFindings(value: unknown): Finding[] {
@@ -112,7 +123,7 @@ function annotationFindings(value: unknown, path: Path): Finding[] {
 const FREE_FORM: ReadonlySet<string> = new Set(['metadata', 'metricSource', 'connectionDetails']);
 
 function ourAnnotations(annotations: unknown, path: Path): Finding[] {
-  const findings: Finding[] = [];
+  const findings = strangersUnderOurName(annotations, path);
   const minimum = valueAt(annotations, [ANNOTATION_MINIMUM_EVENTS]);
   if (typeof minimum === 'string' && minimumEventsOf(minimum) === undefined) {
     const message = 'give a whole number from 0 to 1000000000, in quotes';
@@ -124,6 +135,16 @@ function ourAnnotations(annotations: unknown, path: Path): Finding[] {
     findings.push({ path: [...path, ANNOTATION_URL], message: 'is no http or https URL (it is not shown): give one' });
   }
   return findings;
+}
+
+const OUR_PREFIX = 'throughline.dev/';
+const OURS = [ANNOTATION_MINIMUM_EVENTS, ANNOTATION_URL];
+
+function strangersUnderOurName(annotations: unknown, path: Path): Finding[] {
+  if (typeof annotations !== 'object' || annotations === null) return [];
+  return Object.keys(annotations)
+    .filter(key => key.startsWith(OUR_PREFIX) && !OURS.includes(key))
+    .map(key => ({ path: [...path, key], message: unknownKey(key, OURS) }));
 }
 
 export function minimumEventsOf(text: string): number | undefined {

@@ -455,6 +455,13 @@ const CASES: readonly Case[] = [
     'whole number from 0',
   ],
   [
+    'an annotation of ours',
+    sloDocument({}, { annotations: { 'throughline.dev/min-events': '1' } }),
+    'metadata.annotations.throughline.dev/min-events',
+    '',
+    'did you mean throughline.dev/minimum-events?',
+  ],
+  [
     'a URL',
     kindOf('AlertNotificationTarget', 't', { target: 'x' }, { annotations: { 'throughline.dev/url': 'ftp://secret' } }),
     'metadata.annotations.throughline.dev/url',
@@ -479,6 +486,21 @@ test('a document that is no object is refused with what it is', () => {
   expect(refusals('text' as unknown as Tree)).toEqual([
     { path: '', value: '"text"', message: expect.stringContaining('apiVersion: openslo/v1, kind, metadata and spec') },
   ]);
+});
+
+test.each(['1.0', '1.50', '0x1F', '12345678901234567890'])('an attribute of %s without quotes is refused', written => {
+  const text = JSON.stringify(good({ error: false, attributes: { 'app.version': ['a', 12345] } })).replace(
+    '12345',
+    written,
+  );
+  expect(readSloDocuments(text, 'f').flatMap(reading => reading.problems)).toEqual([
+    expect.objectContaining({
+      path: `${GOOD}.attributes.app.version.1`,
+      value: `"${written}"`,
+      message: `is read as the number ${Number(written)}: give text in quotes`,
+    }),
+  ]);
+  expect(readSloDocuments(text.replaceAll('"throughline"', '"Datadog"'), 'f')[0].problems).toEqual([]);
 });
 
 test.each([

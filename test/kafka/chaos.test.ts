@@ -40,6 +40,8 @@ describe(`every role and the broker killed under load, a stitcher joining and le
         disturbing = disturbing.then(async () => {
           done.push(await disturb(cluster, broker, random, done.length));
         });
+        // Awaited below.
+        disturbing.catch(() => {});
       },
     });
     await disturbing;
@@ -65,7 +67,8 @@ async function disturb(cluster: Cluster, broker: Broker, random: Random, turn: n
     await broker.up();
   } else if (kind === 'rebalance') {
     const third = await cluster.addStitcher();
-    await sleep(2_000 + random() * 4_000);
+    await cluster.until('a third stitcher', () => third.isReady(), 60_000);
+    await sleep(random() * 5_000);
     expect(await third.stop()).toBe(0);
     cluster.stitchers.splice(cluster.stitchers.indexOf(third), 1);
   } else {

@@ -1,6 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { LogView } from '../analytics/index.js';
 import type { Bus, BusState } from '../bus/index.js';
+import { inTime } from './in-time.js';
 
 /** Counters of spans refused by receivers, before the log; and by the stitcher, whose records a foreign producer wrote. */
 const REJECTED = 'rejected.';
@@ -26,6 +27,9 @@ export function viewOf({ partitions, counters }: BusState): LogView {
   };
 }
 
+/** Well below the ten seconds that Prometheus waits for a whole answer. */
+const OFFSETS_TIMEOUT_MS = 3_000;
+
 /** How far the stitchers are behind, in /metrics. */
 export function exposeLag(bus: Bus, registry: Registry): void {
   new Gauge({
@@ -34,7 +38,10 @@ export function exposeLag(bus: Bus, registry: Registry): void {
     labelNames: ['partition'],
     registers: [registry],
     async collect() {
-      for (const { partition, endOffset, committedOffset } of await bus.offsets()) {
+      // While the log is away nobody knows, and the other metrics are wanted all the more.
+      const offsets = (await inTime(bus.offsets(), OFFSETS_TIMEOUT_MS)) ?? [];
+      this.reset();
+      for (const { partition, endOffset, committedOffset } of offsets) {
         this.set({ partition: String(partition) }, endOffset - committedOffset);
       }
     },

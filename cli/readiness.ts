@@ -2,6 +2,7 @@
 import type { Readiness } from '../analytics/index.js';
 import { type Bus, BusError } from '../bus/index.js';
 import type { Store } from '../store/index.js';
+import { inTime } from './in-time.js';
 import type { Supervised } from './supervise.js';
 
 export interface ReadinessParts {
@@ -43,8 +44,8 @@ export class RoleReadiness {
 
   async checkAll(): Promise<Readiness> {
     const { store } = this.#parts();
-    const [{ reasons }, isStoreThere] = await Promise.all([this.check(), !store || withinProbe(store.ping())]);
-    return readinessOf([...reasons, isStoreThere ? '' : 'the store does not answer']);
+    const [{ reasons }, isStoreThere] = await Promise.all([this.check(), !store || inTime(store.ping(), PROBE_MS)]);
+    return readinessOf([...reasons, isStoreThere === true ? '' : 'the store does not answer']);
   }
 }
 
@@ -83,7 +84,7 @@ export class PublishWatch {
   /** Why the log takes no records; '' while it does. */
   async reason(): Promise<string> {
     if (this.#refusal !== '' && this.#clock() - this.#refusedAtMs < REFUSAL_COUNTS_MS) return this.#refusal;
-    return (await withinProbe(this.bus.offsets())) ? '' : 'the log does not answer';
+    return (await inTime(this.bus.offsets(), PROBE_MS)) === undefined ? 'the log does not answer' : '';
   }
 
   async #watch(publish: Promise<void>): Promise<void> {
@@ -98,20 +99,5 @@ export class PublishWatch {
       }
       throw error;
     }
-  }
-}
-
-/** Whether it came to something other than false in time. */
-async function withinProbe(question: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>(resolve => {
-    timer = setTimeout(() => resolve(false), PROBE_MS);
-  });
-  try {
-    return (await Promise.race([question, late])) !== false;
-  } catch {
-    return false;
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -143,7 +143,8 @@ describe('a process with one role', () => {
     });
     await expect.poll(() => readiness(url), waiting).toBe('503 {"ready":false,"reasons":["starting"]}');
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
-    expect(await (await fetch(`${url}/metrics`)).text()).toContain('# TYPE throughline_log_lag_records gauge');
+    const lag = async () => /^throughline_log_lag_records.*$/m.exec(await (await fetch(`${url}/metrics`)).text())?.[0];
+    await expect.poll(lag, waiting).toBe('throughline_log_lag_records{partition="0"} 0');
     expect(await started.stop()).toBe(0);
   });
 

@@ -1,10 +1,12 @@
+import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
-import { type Bus, BusError } from '../../bus/index.js';
+import { type Bus, BusError, type PartitionOffsets } from '../../bus/index.js';
+import { exposeLag } from '../../cli/log-view.js';
 import { PublishWatch, RoleReadiness } from '../../cli/readiness.js';
 
 /** A log whose publishes and offsets do what the test says. */
-function fakeBus(): { bus: Bus; does: { publish: () => Promise<void>; offsets: () => Promise<never[]> } } {
-  const does = { publish: async () => {}, offsets: async (): Promise<never[]> => [] };
+function fakeBus(): { bus: Bus; does: { publish: () => Promise<void>; offsets: () => Promise<PartitionOffsets[]> } } {
+  const does = { publish: async () => {}, offsets: async (): Promise<PartitionOffsets[]> => [] };
   const bus: Bus = {
     partitionCount: 1,
     maxRecordBytes: 1,
@@ -90,4 +92,17 @@ test('a log whose offsets cannot be had does not answer', async () => {
   expect(await watch.reason()).toBe('the log does not answer');
   does.offsets = () => new Promise(() => {});
   expect(await watch.reason()).toBe('the log does not answer');
+});
+
+test('the lag is unknown while the log is away, and the other metrics stay', async () => {
+  const { bus, does } = fakeBus();
+  const registry = new Registry();
+  exposeLag(bus, registry);
+  const partition = { partition: 3, startOffset: 0, endOffset: 9, committedOffset: 4, lastAppendTimeMs: 1 };
+  does.offsets = async () => [partition];
+  expect(await registry.metrics()).toContain('\nthroughline_log_lag_records{partition="3"} 5\n');
+  does.offsets = () => Promise.reject(new BusError('BUS_UNAVAILABLE', 'no broker'));
+  const metrics = await registry.metrics();
+  expect(metrics).toContain('# TYPE throughline_log_lag_records gauge');
+  expect(metrics).not.toContain('{partition=');
 });

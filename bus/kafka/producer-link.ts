@@ -1,6 +1,7 @@
 /**
- * The producer, made anew when its connection hangs: a request that timed out stays in the buffer of the connection, and
- * every further one would be added to it.
+ * The producer, made anew when its connection hangs (a request that timed out stays in the buffer of the connection, and
+ * every further one would be added to it), and when nothing goes through any more: kafkajs does not find its way back
+ * from a broker that accepted a connection and then said nothing.
  *
  * Not idempotent. After a send that failed, kafkajs takes its sequence numbers back; had the broker appended it all the
  * same, it would take the next batch for a repetition, and acknowledge it without keeping it. A batch that is appended
@@ -14,6 +15,9 @@ const ACKNOWLEDGED_BY_ALL = -1;
 /** Of the broker, for its replicas. */
 const ACK_TIMEOUT_MS = 10_000;
 
+/** Without any success in between, whatever the partition. */
+const FAILURES_TO_RENEW = 8;
+
 interface Link {
   readonly client: KafkaClient;
   readonly producer: Producer;
@@ -23,6 +27,7 @@ interface Link {
 export class ProducerLink {
   readonly #newClient: () => KafkaClient;
   #link: Link;
+  #failures = 0;
 
   constructor(newClient: () => KafkaClient) {
     this.#newClient = newClient;
@@ -43,11 +48,13 @@ export class ProducerLink {
         compression,
         messages: messages.map(message => ({ ...message, partition })),
       });
+      this.#failures = 0;
     } catch (error) {
-      // A broker that is gone is kafkajs's to replace; one that is silent, and a first connection, are not.
       const isHanging = rootCause(error).name === 'KafkaJSRequestTimeoutError';
-      if (link === this.#link && (isHanging || !isConnected)) {
+      const isStuck = ++this.#failures >= FAILURES_TO_RENEW;
+      if (link === this.#link && (isHanging || isStuck || !isConnected)) {
         link.client.sockets.cut();
+        this.#failures = 0;
         this.#link = this.#open();
       }
       throw error;

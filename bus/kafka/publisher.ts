@@ -143,6 +143,11 @@ export class Publisher {
       entry.isAbandoned = true;
       entry.reject(failure);
     }
+    for (const lane of lanes) {
+      for (const entry of lane.waiting) if (entry.isAbandoned) this.#release(entry);
+      lane.waiting = lane.waiting.filter(entry => !entry.isAbandoned);
+      lane.trouble ??= { sinceMs: Number.NEGATIVE_INFINITY, failure };
+    }
   }
 
   #pump(lane: Lane): void {
@@ -158,20 +163,14 @@ export class Publisher {
   }
 
   #takeBatch(lane: Lane): Waiting[] {
-    const batch: Waiting[] = [];
     let bytes = 0;
-    let taken = 0;
+    let count = 0;
     for (const entry of lane.waiting) {
-      if (entry.isAbandoned) this.#release(entry);
-      else {
-        if (batch.length > 0 && bytes + entry.bytes > this.#options.maxBatchBytes) break;
-        batch.push(entry);
-        bytes += entry.bytes;
-      }
-      taken++;
+      if (count > 0 && bytes + entry.bytes > this.#options.maxBatchBytes) break;
+      bytes += entry.bytes;
+      count++;
     }
-    lane.waiting.splice(0, taken);
-    return batch;
+    return lane.waiting.splice(0, count);
   }
 
   #release({ bytes }: Waiting): void {

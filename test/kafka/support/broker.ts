@@ -45,6 +45,8 @@ export interface BrokerOptions {
   readonly properties?: Readonly<Record<string, string>>;
   /** Listeners beside the plain one, by name: `{ SASL: 'SASL_PLAINTEXT' }`. */
   readonly listeners?: Readonly<Record<string, string>>;
+  /** Passwords of users that log in by SCRAM. */
+  readonly scramUsers?: Readonly<Record<string, string>>;
 }
 
 export class Broker {
@@ -111,7 +113,7 @@ export class Broker {
     await rm(this.#directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 
-  async #format({ properties = {}, listeners = {} }: BrokerOptions): Promise<void> {
+  async #format({ properties = {}, listeners = {}, scramUsers = {} }: BrokerOptions): Promise<void> {
     const brokerListeners = [...this.#ports.keys()].filter(name => name !== 'CONTROLLER');
     const at = (names: readonly string[]) => names.map(name => `${name}://${this.addressOf(name)}`).join(',');
     const protocols = { PLAINTEXT: 'PLAINTEXT', CONTROLLER: 'PLAINTEXT', ...listeners };
@@ -141,10 +143,12 @@ export class Broker {
     await writeFile(this.#propertiesFile, text.join(''));
     // The first byte is 0, so that no id looks like an option of the tool.
     const clusterId = Buffer.concat([Buffer.alloc(1), randomBytes(15)]).toString('base64url');
+    const users = Object.entries(scramUsers).flatMap(([name, password]) =>
+      ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap(how => ['-S', `${how}=[name=${name},password=${password}]`]),
+    );
     await run('java', [
-      '-cp',
-      join(LIBS, '*'),
-      ...['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', this.#propertiesFile],
+      ...['-cp', join(LIBS, '*'), 'kafka.tools.StorageTool', 'format'],
+      ...['-t', clusterId, '-c', this.#propertiesFile, ...users],
     ]);
   }
 

@@ -107,7 +107,12 @@ export const SloBlameAnswer = z.strictObject({
   window,
   bad: count,
   shares: z.array(BlameShare).describe('The largest first; their events sum to `bad`.'),
-  baseline: z.strictObject({ traces: count, from: time.nullable(), to: time.nullable() }),
+  baseline: z.strictObject({
+    traces: count.describe('Healthy traces that bad ones were held against.'),
+    from: time.nullable(),
+    to: time.nullable(),
+    events_without: count.describe('Bad events that no healthy trace was found for: the longest element was blamed.'),
+  }),
 });
 export type SloBlameAnswer = z.output<typeof SloBlameAnswer>;
 

@@ -17,6 +17,8 @@ export * from './queries/ledger.js';
 export type { Minute } from './queries/minutes.js';
 export * from './queries/progress.js';
 export * from './queries/rollups.js';
+export * from './queries/slo/baselines.js';
+export * from './queries/slo/blame.js';
 export * from './queries/slo/index.js';
 export * from './queries/stitching.js';
 export * from './queries/traces.js';

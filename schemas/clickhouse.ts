@@ -8,6 +8,7 @@
  * Written for one server; clickhouse-cluster.ts makes replicated and distributed tables of them when a cluster is named.
  */
 import { sloStatements } from './clickhouse-slo.js';
+import { sloAlertStatements } from './clickhouse-slo-alerts.js';
 
 /** Days each kind of data is kept, counted from receipt. */
 export interface Retention {
@@ -241,5 +242,6 @@ export function migrations(retention: Retention): readonly Migration[] {
       ],
     },
     { version: 2, name: 'SLOs', statements: sloStatements(retention.rollupsDays) },
+    { version: 3, name: 'alerts', statements: sloAlertStatements(retention.rollupsDays) },
   ];
 }

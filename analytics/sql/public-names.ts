@@ -9,12 +9,18 @@ export const PUBLIC_TABLES: ReadonlySet<string> = new Set([
   'slo_rollup',
   'slo_restatements',
   'slo_documents',
+  'slo_alerts',
   'slo_budget',
   'slo_status',
 ]);
 
 /** Those of the database that are for ourselves. Their names may not stand anywhere in a query. */
-export const PRIVATE_TABLES: ReadonlySet<string> = new Set(['trace_arrivals', 'progress', 'schema_migrations']);
+export const PRIVATE_TABLES: ReadonlySet<string> = new Set([
+  'trace_arrivals',
+  'progress',
+  'schema_migrations',
+  'slo_notifications',
+]);
 
 /** What may be called where a table stands. */
 export const TABLE_FUNCTIONS: ReadonlySet<string> = new Set(['latency_now', 'numbers']);

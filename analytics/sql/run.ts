@@ -23,7 +23,15 @@ const LIMITS: ReadonlyMap<number, string> = new Map([
 const GRACE_MS = 2_000;
 
 /** What the public tables and views read. */
-const TENANT_TABLES = ['spans', 'trace_revisions', 'latency_rollup', 'slo_rollup', 'slo_restatements', 'slo_documents'];
+const TENANT_TABLES = [
+  'spans',
+  'trace_revisions',
+  'latency_rollup',
+  'slo_rollup',
+  'slo_restatements',
+  'slo_documents',
+  'slo_alerts',
+];
 
 type SqlParts = Pick<Parts, 'sqlStore' | 'sql' | 'tenant'>;
 

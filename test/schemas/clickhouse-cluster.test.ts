@@ -65,6 +65,8 @@ describe('the statements for a cluster', () => {
       "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/slo_documents', '{replica}', at)",
       "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/slo_rollup', '{replica}', seen, is_deleted)",
       "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/slo_restatements', '{replica}', old_seen)",
+      "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/slo_alerts', '{replica}', version)",
+      "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/slo_notifications', '{replica}', version)",
     ]);
   });
 
@@ -91,6 +93,10 @@ describe('the statements for a cluster', () => {
       'cityHash64(tenant, slo, minute)',
       'slo_restatements_local',
       'cityHash64(tenant, slo, minute)',
+      'slo_alerts_local',
+      'cityHash64(tenant, slo)',
+      'slo_notifications_local',
+      'cityHash64(tenant, alert_id)',
     ]);
   });
 });

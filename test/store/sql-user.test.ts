@@ -81,6 +81,7 @@ describe('the user for SQL', () => {
       'SELECT count() FROM slo_rollup',
       'SELECT count() FROM slo_restatements',
       'SELECT count() FROM slo_documents',
+      'SELECT count() FROM slo_alerts',
       'SELECT count() FROM slo_budget',
       'SELECT count() FROM slo_status',
     ].map(sql => `${sql} SETTINGS ${sent}`);

@@ -9,6 +9,7 @@ import { listenerPorts } from './ports.mjs';
 const LOOKS = [
   'no-build-and-image',
   'no-unbound-port-interfaces',
+  'require-quotes-in-ports',
   'service-container-name-regex',
   'service-dependencies-alphabetical-order',
   'service-keys-order',

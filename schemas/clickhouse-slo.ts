@@ -93,38 +93,35 @@ WHERE objective < ${SLO_MARKER_OBJECTIVE} AND (tenant, slo, definition) GLOBAL I
  * Where SLOs with rolling windows stand at the beginning of this minute, by the rules of docs/slo.md. The starts of
  * calendar windows cannot be reckoned in SQL: time zones of functions are constants.
  *
- * Slices are whole: one belongs to the window that it ends in, also with what of it lies before. Those of Occurrences
- * are a minute long.
+ * Slices are whole: one belongs to the window that it ends in, also with what of it lies before. Occurrences have one
+ * slice, of no length, that holds all.
  */
 const SLO_STATUS = `
 CREATE OR REPLACE VIEW slo_status AS
 SELECT tenant, slo, objective, group_key, objective_ppm, window_from, window_to, total, good, bad, unknown,
        if(units = 0, NULL, 1 - spent / units) AS sli,
        units * (1000000 - objective_ppm) / 1000000 AS allowed,
-       toFloat64(spent) AS consumed,
+       spent AS consumed,
        multiIf(spent = 0, 1, allowed = 0, 0, 1 - spent / allowed) AS remaining_ratio
 FROM (
   SELECT tenant, slo, objective, group_key, objective_ppm,
          toStartOfMinute(now('UTC')) AS window_to, window_to - toIntervalMinute(window_minutes) AS window_from,
-         sum(in_window.1) AS good, sum(in_window.2) AS bad, sum(in_window.3) AS unknown, good + bad + unknown AS total,
+         sum(good_inside) AS good, sum(bad_inside) AS bad, sum(unknown_inside) AS unknown, good + bad + unknown AS total,
          if(method = 'Occurrences', sum(valid), countIf(valid > 0)) AS units,
          multiIf(method = 'Occurrences', toFloat64(sum(invalid)),
                  method = 'Timeslices', toFloat64(countIf(valid > 0 AND (valid - invalid) * 1000000 < slice_ppm * valid)),
                  sumIf(invalid / valid, valid > 0)) AS spent
   FROM (
     SELECT tenant, slo, objective, group_key, objective_ppm, slice_ppm, window_minutes, method,
-           intDiv(toUnixTimestamp(minute), 60 * slice_minutes) AS slice,
-           intDiv(toUnixTimestamp(now()), 60) AS at, (slice + 1) * slice_minutes AS slice_end,
-           (sumIf(good, is_inside), sumIf(bad, is_inside), sumIf(unknown, is_inside)) AS in_window,
-           (slice_end > at - window_minutes AND slice_end <= at) AS is_whole,
-           if(is_whole, sum(good) + sum(bad) + if(policy = 'excluded', 0, sum(unknown)), 0) AS valid,
-           if(is_whole, sum(bad) + if(policy = 'bad', sum(unknown), 0), 0) AS invalid
+           sumIf(good, is_inside) AS good_inside, sumIf(bad, is_inside) AS bad_inside, sumIf(unknown, is_inside) AS unknown_inside,
+           sumIf(good + bad + if(policy = 'excluded', 0, unknown), is_whole) AS valid,
+           sumIf(bad + if(policy = 'bad', unknown, 0), is_whole) AS invalid
     FROM (
-      SELECT tenant, slo, objective, group_key, minute, good, bad, unknown, window_minutes, method, policy,
-             targets[objective + 1].1 AS objective_ppm, targets[objective + 1].2 AS slice_ppm,
-             greatest(targets[objective + 1].3, 1) AS slice_minutes,
-             toUnixTimestamp(minute) >= 60 * (intDiv(toUnixTimestamp(now()), 60) - window_minutes)
-               AND minute < toStartOfMinute(now()) AS is_inside
+      SELECT tenant, slo, objective, group_key, good, bad, unknown, objective_ppm, slice_ppm, window_minutes, method, policy,
+             intDiv(toUnixTimestamp(minute), 60) AS at, intDiv(toUnixTimestamp(now()), 60) AS now_at,
+             at >= now_at - window_minutes AND at < now_at AS is_inside,
+             if(slice_minutes = 0, 0, intDiv(at, slice_minutes)) AS slice, (slice + 1) * slice_minutes AS slice_end,
+             if(slice_minutes = 0, is_inside, slice_end > now_at - window_minutes AND slice_end <= now_at) AS is_whole
       FROM (
         SELECT tenant, slo, definition, objective, group_key, minute, good, bad, unknown
         FROM slo_rollup FINAL
@@ -132,19 +129,24 @@ FROM (
           AND minute >= now() - toIntervalMinute((SELECT max(JSONExtractUInt(definition, 'window', 'minutes')) FROM slo_documents) + 1441)
       ) AS cells
       GLOBAL INNER JOIN (
-        SELECT tenant, name AS slo, argMax(counting_hash, version) AS definition, argMax(is_deleted, version) AS gone,
-               argMax(slo_documents.definition, version) AS json,
-               toInt64(JSONExtractUInt(json, 'window', 'minutes')) AS window_minutes,
-               JSONExtractString(json, 'budgetingMethod') AS method, JSONExtractString(json, 'unknown') AS policy,
-               arrayMap(each -> (JSONExtractUInt(each, 'targetPpm'), JSONExtractUInt(each, 'slices', 'targetPpm'), toInt64(JSONExtractUInt(each, 'slices', 'minutes'))),
-                        JSONExtractArrayRaw(json, 'objectives')) AS targets
-        FROM slo_documents WHERE kind = 'SLO' GROUP BY tenant, name HAVING gone = 0 AND window_minutes > 0
-      ) AS current USING (tenant, slo, definition)
+        SELECT tenant, slo, definition, window_minutes, method, policy, toUInt8(number) AS objective,
+               JSONExtractUInt(target, 'targetPpm') AS objective_ppm, JSONExtractUInt(target, 'slices', 'targetPpm') AS slice_ppm,
+               if(method = 'Occurrences', 0, JSONExtractInt(target, 'slices', 'minutes')) AS slice_minutes
+        FROM (
+          SELECT tenant, name AS slo, argMax(counting_hash, version) AS definition, argMax(is_deleted, version) AS gone,
+                 argMax(slo_documents.definition, version) AS json,
+                 JSONExtractInt(json, 'window', 'minutes') AS window_minutes,
+                 JSONExtractString(json, 'budgetingMethod') AS method, JSONExtractString(json, 'unknown') AS policy,
+                 JSONExtractArrayRaw(json, 'objectives') AS targets
+          FROM slo_documents WHERE kind = 'SLO' GROUP BY tenant, name HAVING gone = 0 AND window_minutes > 0)
+        ARRAY JOIN targets AS target, range(length(targets)) AS number
+      ) AS current USING (tenant, slo, definition, objective)
     )
-    GROUP BY tenant, slo, objective, group_key, objective_ppm, slice_ppm, window_minutes, method, policy, slice, slice_minutes
+    GROUP BY tenant, slo, objective, group_key, objective_ppm, slice_ppm, window_minutes, method, slice
   )
   GROUP BY tenant, slo, objective, group_key, objective_ppm, window_minutes, method
-)`;
+)
+WHERE total > 0`;
 
 /** Migration 2. */
 export function sloStatements(rollupsDays: number): readonly string[] {

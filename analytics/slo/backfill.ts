@@ -14,8 +14,8 @@ import {
   saveSloBackfills,
   sloBackfills,
 } from '../../store/index.js';
+import type { Parts } from '../settings.js';
 import { SLOS_AT_ONCE, stretchesOf } from './chunks.js';
-import type { CountingJobParts } from './counting-job.js';
 
 /** Whoever has not said anything for so long is not at work any more; and what failed is tried again after it. */
 const PATIENCE_MS = 60_000;
@@ -24,6 +24,7 @@ const PLAN_MINUTES = 100_000;
 /** Later than every minute. */
 const END_OF_TIME = 2 ** 32 - 1;
 
+type BackfillParts = Pick<Parts, 'store' | 'clock' | 'instance'>;
 type State = Omit<SloBackfill, 'atMs'>;
 type Count = (chunk: SloChunk, spansKeptFromMs: number) => Promise<number>;
 
@@ -34,7 +35,7 @@ interface Plan {
 }
 
 export class Backfill {
-  readonly #parts: CountingJobParts;
+  readonly #parts: BackfillParts;
   readonly #count: Count;
   /** SLOs, as they are defined, that need no more. */
   readonly #done = new Set<string>();
@@ -42,7 +43,7 @@ export class Backfill {
   readonly #failedMs = new Map<string, number>();
   readonly #unsaved: { readonly slo: CountedSlo; readonly message: string }[] = [];
 
-  constructor(parts: CountingJobParts, count: Count) {
+  constructor(parts: BackfillParts, count: Count) {
     this.#parts = parts;
     this.#count = count;
   }

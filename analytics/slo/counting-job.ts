@@ -28,7 +28,7 @@ const TRIES = 3;
 /** A pass counts old minutes for so long, if there are any. */
 const BACKFILL_MS = 2_000;
 
-export type CountingJobParts = Pick<Parts, 'store' | 'logger' | 'registry' | 'clock' | 'rollup' | 'instance'>;
+type CountingJobParts = Pick<Parts, 'store' | 'logger' | 'registry' | 'clock' | 'rollup' | 'instance'>;
 
 interface Suspect extends Minute {
   readonly slo: string;

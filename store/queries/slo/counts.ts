@@ -1,7 +1,6 @@
 /** What was counted: sums over windows, and minute by minute. */
 import { SLO_MARKER_OBJECTIVE } from '../../../schemas/index.js';
 import type { QueryOptions, Store } from '../../types.js';
-import { secondsOf } from './restatements.js';
 
 export interface SloCounts {
   /** good + bad + unknown. */
@@ -49,6 +48,8 @@ const OPTIONS: QueryOptions = { timeoutMs: 20_000 };
 const WHERE = `tenant = {tenant:String} AND slo = {slo:String} AND definition = {definition:String}`;
 const BETWEEN = 'minute >= toDateTime({from:UInt32}) AND minute < toDateTime({to:UInt32})';
 
+const OF_OBJECTIVE = `FROM slo_rollup AS cells FINAL WHERE ${WHERE} AND objective = {objective:UInt8} AND ${BETWEEN}`;
+
 /** Of every objective and group with events in one of the windows. */
 export async function sumSlo(store: Store, cells: SloCells, windows: readonly MinuteSpan[]): Promise<SloSums[]> {
   if (windows.length === 0) return [];
@@ -80,7 +81,7 @@ export async function sloSeriesByGroup(
   objective: number,
   span: MinuteSpan,
 ): Promise<SloSeries[]> {
-  return series(store, cells, objective, span, 'group_key');
+  return series(store, cells, objective, span, `SELECT group_key AS key, minute, good, bad, unknown ${OF_OBJECTIVE}`);
 }
 
 /** Per minute, of all groups together. */
@@ -90,7 +91,14 @@ export async function sloSeries(
   objective: number,
   span: MinuteSpan,
 ): Promise<readonly SloMinute[]> {
-  const [all] = await series(store, cells, objective, span, "''");
+  const summed = 'sum(cells.good) AS good, sum(cells.bad) AS bad, sum(cells.unknown) AS unknown';
+  const [all] = await series(
+    store,
+    cells,
+    objective,
+    span,
+    `SELECT '' AS key, minute, ${summed} ${OF_OBJECTIVE} GROUP BY minute`,
+  );
   return all?.minutes ?? [];
 }
 
@@ -103,15 +111,11 @@ async function series(
   cells: SloCells,
   objective: number,
   { fromMinute, toMinute }: MinuteSpan,
-  group: string,
+  from: string,
 ): Promise<SloSeries[]> {
+  const lists = ['good', 'bad', 'unknown'].map(count => `groupArray(toFloat64(${count}))`);
   const rows = await store.queryRows(
-    `SELECT key, groupArray(at), groupArray(toFloat64(good)), groupArray(toFloat64(bad)), groupArray(toFloat64(unknown)) FROM (
-       SELECT ${group} AS key, intDiv(toUnixTimestamp(minute), 60) AS at, sum(cells.good) AS good, sum(cells.bad) AS bad, sum(cells.unknown) AS unknown
-       FROM slo_rollup AS cells FINAL
-       WHERE ${WHERE} AND objective = {objective:UInt8} AND ${BETWEEN}
-       GROUP BY key, at)
-     GROUP BY key ORDER BY key`,
+    `SELECT key, groupArray(intDiv(toUnixTimestamp(minute), 60)), ${lists.join(', ')} FROM (${from}) GROUP BY key ORDER BY key`,
     { ...cells, objective, ...secondsOf(fromMinute, toMinute) },
     OPTIONS,
   );
@@ -129,7 +133,14 @@ function minutesOf([at, good, bad, unknown]: readonly number[][]): SloMinute[] {
   return minutes.sort((a, b) => a.minute - b.minute);
 }
 
-function countsOf(values: readonly unknown[]): SloCounts {
+/** Of good, bad and unknown. */
+export function countsOf(values: readonly unknown[]): SloCounts {
   const [good, bad, unknown] = values.map(Number);
   return { total: good + bad + unknown, good, bad, unknown };
+}
+
+/** A DateTime has 32 bits of seconds. */
+export function secondsOf(fromMinute: number, toMinute: number): { from: number; to: number } {
+  const seconds = (minute: number) => Math.min(Math.max(0, Math.trunc(minute) * 60), 2 ** 32 - 1);
+  return { from: seconds(fromMinute), to: seconds(toMinute) };
 }

@@ -2,7 +2,20 @@
 export * from './backfill.js';
 export { readsSpans, type SloChunk, TRACES_NAMED } from './computed.js';
 export * from './counting.js';
-export * from './counts.js';
+export {
+  type MinuteSpan,
+  type SloCells,
+  type SloCounts,
+  type SloMinute,
+  type SloSeries,
+  type SloSums,
+  sloSeries,
+  sloSeriesByGroup,
+  sumSlo,
+} from './counts.js';
 export * from './documents.js';
 export * from './minutes.js';
+export * from './report-traces.js';
+export * from './reports.js';
 export * from './restatements.js';
+export { type SloStretches, type StretchQuestion, sloStretches } from './stretches.js';

@@ -1,7 +1,7 @@
 /** What was taken back, and why. */
 import type { Store } from '../../types.js';
 import type { RestatementCause } from './counting.js';
-import type { SloCounts } from './counts.js';
+import { countsOf, type SloCounts, secondsOf } from './counts.js';
 
 export interface RestatementQuestion {
   readonly tenant: string;
@@ -59,15 +59,4 @@ export async function sloRestatements(store: Store, question: RestatementQuestio
     new: countsOf(row.slice(8, 11)),
     cause: JSON.parse(String(row[11])) as RestatementCause,
   }));
-}
-
-function countsOf(values: readonly unknown[]): SloCounts {
-  const [good, bad, unknown] = values.map(Number);
-  return { total: good + bad + unknown, good, bad, unknown };
-}
-
-/** A DateTime has 32 bits of seconds. */
-export function secondsOf(fromMinute: number, toMinute: number): { from: number; to: number } {
-  const seconds = (minute: number) => Math.min(Math.max(0, Math.trunc(minute) * 60), 2 ** 32 - 1);
-  return { from: seconds(fromMinute), to: seconds(toMinute) };
 }

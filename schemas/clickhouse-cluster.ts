@@ -23,6 +23,7 @@ const SHARDED_BY: Readonly<Record<string, string>> = {
   slo_documents: 'cityHash64(tenant, kind, name)',
   slo_rollup: 'cityHash64(tenant, slo, minute)',
   slo_restatements: 'cityHash64(tenant, slo, minute)',
+  slo_reports: 'cityHash64(tenant, id)',
   slo_alerts: 'cityHash64(tenant, slo)',
   slo_notifications: 'cityHash64(tenant, alert_id)',
   schema_migrations: 'version',

@@ -7,6 +7,7 @@
  *
  * Written for one server; clickhouse-cluster.ts makes replicated and distributed tables of them when a cluster is named.
  */
+import { SLO_REPORTS } from './clickhouse-reports.js';
 import { sloStatements } from './clickhouse-slo.js';
 import { sloAlertStatements } from './clickhouse-slo-alerts.js';
 
@@ -243,5 +244,6 @@ export function migrations(retention: Retention): readonly Migration[] {
     },
     { version: 2, name: 'SLOs', statements: sloStatements(retention.rollupsDays) },
     { version: 3, name: 'alerts', statements: sloAlertStatements(retention.rollupsDays) },
+    { version: 4, name: 'reports', statements: [SLO_REPORTS] },
   ];
 }

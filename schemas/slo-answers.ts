@@ -50,9 +50,12 @@ const Backfill = z.strictObject({
 
 export const SloFreshness = z.strictObject({
   ...Freshness.shape,
+  incomplete_ratio: ratio.describe("Share of the window's events without a verdict."),
   counted_to: time.nullable().describe('Every trace stored before that is counted.'),
   backfill: Backfill.nullable().describe('null when everything is counted as far back as the window reaches.'),
 });
+
+export type SloFreshness = z.output<typeof SloFreshness>;
 
 export const SloStatusAnswer = z.strictObject({
   name: z.string(),
@@ -194,14 +197,17 @@ export type ReportGroup = z.output<typeof ReportGroup>;
 
 export const SloReport = z.strictObject({
   name: z.string(),
+  objective: count.describe('Index in the document, from 0: each objective has a part of its own.'),
   display_name: z.string(),
   description: z.string(),
+  definition: z.string().describe('Hash of the definition that was in force at the end of the window.'),
   objective_ppm: count,
   groups: z.array(ReportGroup).describe('First all together (empty key), then one per value of groupBy.'),
   blame: z.array(BlameShare),
   slowest: z.array(ReportTrace),
   failed: z.array(ReportTrace),
-  restatements: z.array(Restatement).describe('Since the last report of this window.'),
+  restatements: z.array(Restatement).describe('Since the last report of this window; without one: all of the window.'),
+  notes: z.array(z.string()).describe('What was left out or cut, and why.'),
 });
 export type SloReport = z.output<typeof SloReport>;
 
@@ -212,7 +218,7 @@ export const ReportAnswer = z.strictObject({
   watermark: time.nullable().describe('Frozen there: what came later is not in it.'),
   settled: z.boolean(),
   changes: z
-    .array(z.strictObject({ slo: z.string(), key, old: CELL, new: CELL }))
+    .array(z.strictObject({ slo: z.string(), objective: count, key, old: CELL, new: CELL }))
     .describe('Against the last report of the same window; why is in the restatements.'),
   previous_id: z.string().nullable(),
   slos: z.array(SloReport),

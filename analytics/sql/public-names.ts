@@ -10,6 +10,7 @@ export const PUBLIC_TABLES: ReadonlySet<string> = new Set([
   'slo_restatements',
   'slo_documents',
   'slo_alerts',
+  'slo_reports',
   'slo_budget',
   'slo_status',
 ]);

@@ -30,6 +30,7 @@ const TENANT_TABLES = [
   'slo_rollup',
   'slo_restatements',
   'slo_documents',
+  'slo_reports',
   'slo_alerts',
 ];
 

@@ -67,6 +67,7 @@ describe('the statements for a cluster', () => {
       "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/slo_restatements', '{replica}', old_seen)",
       "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/slo_alerts', '{replica}', version)",
       "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/slo_notifications', '{replica}', version)",
+      "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/slo_reports', '{replica}', created_at)",
     ]);
   });
 
@@ -97,6 +98,8 @@ describe('the statements for a cluster', () => {
       'cityHash64(tenant, slo)',
       'slo_notifications_local',
       'cityHash64(tenant, alert_id)',
+      'slo_reports_local',
+      'cityHash64(tenant, id)',
     ]);
   });
 });

@@ -47,6 +47,7 @@ const REPORT: ReportAnswer = {
   changes: [
     {
       slo: '=cmd()',
+      objective: 0,
       key: {},
       old: { total: 9, good: 9, bad: 0, unknown: 0 },
       new: { total: 9, good: 8, bad: 1, unknown: 0 },
@@ -56,7 +57,9 @@ const REPORT: ReportAnswer = {
   slos: [
     {
       name: '=cmd()',
+      objective: 0,
       display_name: '',
+      definition: 'd1',
       description: 'A <script>alert(1)</script> & more',
       objective_ppm: 995_000,
       groups: [{ ...GROUP, key: {} }, GROUP],
@@ -86,6 +89,7 @@ const REPORT: ReportAnswer = {
           cause: { kind: 'late_spans', late_spans: 3, traces: [TRACE.trace_id] },
         },
       ],
+      notes: ['blame <left out>'],
     },
   ],
 };

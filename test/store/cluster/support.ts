@@ -23,6 +23,7 @@ const SHARDED_BY = {
   slo_documents: 'cityHash64(kind, name)',
   slo_rollup: 'cityHash64(objective, group_key)',
   slo_restatements: 'cityHash64(objective, group_key)',
+  slo_reports: 'cityHash64(id)',
   slo_alerts: 'cityHash64(slo, objective)',
   slo_notifications: 'cityHash64(alert_id)',
   schema_migrations: 'version',

@@ -1,13 +1,13 @@
 /**
- * What healthy traces of an entry spend, and where: the measure that bad traces are held against (docs/slo.md, Blame).
+ * What healthy traces of an entry, or of a kind of its traces, spend, and where: the measure that bad traces are held against (docs/slo.md, Blame).
  * Traces come in three pools of minutes; the second and third are taken in only where those before brought too few.
  */
 import type { SloDefinition } from '../../schemas/index.js';
 import {
   addBaselines,
+  type Baseline,
   type BlameQuestion,
   type Entry,
-  type EntryBaseline,
   healthyMinutes,
   healthySums,
   type MinuteChoice,
@@ -17,7 +17,7 @@ import { ApiError } from '../errors.js';
 import { lengthMinutes, windowAt } from './math/index.js';
 
 export interface BaselineLimits {
-  /** An entry with fewer healthy traces takes in the next pool of minutes. */
+  /** An entry with fewer healthy traces takes in the next pool of minutes; a kind with fewer has no baseline of its own. */
   readonly minTraces: number;
   /** Of each pool the nearest minutes, until they have that many good traces: a mean gets no better by more. */
   readonly enoughTraces: number;
@@ -28,30 +28,31 @@ export interface BaselineLimits {
 export const DEFAULT_BASELINE_LIMITS: BaselineLimits = { minTraces: 30, enoughTraces: 5_000, maxMinutes: 1_440 };
 
 const MAX_REACH_MINUTES = 30 * 24 * 60;
-const MAX_ROWS = 50_000;
+const MAX_ROWS = 200_000;
 
 const NS_PER_SECOND = 1_000_000_000n;
 const SECONDS_PER_MINUTE = 60;
 
-/** Baselines of those entries that have any healthy trace. */
+/** Of each entry that has healthy traces one, and one of each of its kinds that has enough of them. */
 export async function readBaselines(
   store: Store,
   question: BlameQuestion,
   entries: readonly Entry[],
   limits: BaselineLimits,
-): Promise<EntryBaseline[]> {
+): Promise<Baseline[]> {
   if (entries.length === 0) return [];
-  let found: EntryBaseline[] = [];
+  let found: Baseline[] = [];
   for (const minutes of await healthyMinutes(store, question, choiceOf(question, limits))) {
-    const lacking = entries.filter(entry => (baselineOf(found, entry)?.traces ?? 0) < limits.minTraces);
+    const lacking = entries.filter(entry => tracesOf(found, entry) < limits.minTraces);
     if (lacking.length === 0) break;
     const more = await healthySums(store, question, lacking, minutes, MAX_ROWS + 1);
-    if (more.reduce((rows, { sums }) => rows + sums.length, 0) >= MAX_ROWS) {
+    if (more.reduce((rows, { sums }) => rows + sums.length + 1, 0) > MAX_ROWS) {
       throw new ApiError('API_TOO_MANY_GROUPS', 'healthy traces differ in too many ways: give operations fewer names');
     }
     found = addBaselines([...found, ...more]);
   }
-  return found;
+  const whole = addBaselines(found.map(each => ({ ...each, of: { ...each.of, services: '' } })));
+  return [...whole, ...found.filter(({ traces }) => traces >= limits.minTraces)];
 }
 
 function choiceOf(question: BlameQuestion, { enoughTraces, maxMinutes }: BaselineLimits): MinuteChoice {
@@ -78,6 +79,7 @@ function targetOf({ objectives }: SloDefinition, objective: number): number {
   return objectives[objective].slices?.targetPpm ?? objectives[objective].targetPpm;
 }
 
-function baselineOf(baselines: readonly EntryBaseline[], { service, operation }: Entry): EntryBaseline | undefined {
-  return baselines.find(({ entry }) => entry.service === service && entry.operation === operation);
+function tracesOf(baselines: readonly Baseline[], { service, operation }: Entry): number {
+  const own = baselines.filter(({ of }) => of.service === service && of.operation === operation);
+  return own.reduce((sum, { traces }) => sum + traces, 0);
 }

@@ -7,13 +7,13 @@ import {
   type SloDefinition,
 } from '../../schemas/index.js';
 import {
+  type Baseline,
   BLAME_EXAMPLES,
   type BlamedElement,
   type BlameQuestion,
   blamedElements,
-  type Entry,
-  type EntryBaseline,
   elementKey,
+  kindKey,
   type PathElement,
   slowEntries,
 } from '../../store/index.js';
@@ -68,11 +68,7 @@ function refuse(problem: string): never {
 }
 
 /** One per element, the largest first; ties by excess, then by name. */
-export function sharesOf(
-  blamed: readonly BlamedElement[],
-  baselines: readonly EntryBaseline[],
-  bad: number,
-): BlameShare[] {
+export function sharesOf(blamed: readonly BlamedElement[], baselines: readonly Baseline[], bad: number): BlameShare[] {
   const shares = new Map<string, Part[]>();
   for (const each of blamed) {
     const key = elementKey(each.element);
@@ -94,26 +90,26 @@ export function sharesOf(
     }));
 }
 
-/** What one element is to blame for among the bad traces of one entry. */
+/** What one element is to blame for among the bad traces of one kind. */
 interface Part extends BlamedElement {
   /** Of the baseline; 0: there is none, or none is needed: how much they exceed it is not known, and counts as nothing. */
   readonly traces: bigint;
 }
 
-function tracesOf(baselines: readonly EntryBaseline[], { entry, isFailed }: BlamedElement): bigint {
-  const found = baselines.find(each => isSameEntry(each.entry, entry));
+function tracesOf(baselines: readonly Baseline[], { kind, isFailed }: BlamedElement): bigint {
+  const found = baselines.find(({ of }) => kindKey(of) === kindKey(kind));
   return isFailed || found === undefined ? 0n : BigInt(found.traces);
 }
 
-/** Each entry's sum is divided last, and rounded down to a nanosecond. */
+/** Each baseline's sum is divided last, and rounded down to a nanosecond. */
 function excessNs(parts: readonly Part[]): bigint {
-  const byEntry = new Map<string, { scaled: bigint; traces: bigint }>();
-  for (const { entry, scaledExcess, traces } of parts) {
+  const byKind = new Map<string, { scaled: bigint; traces: bigint }>();
+  for (const { kind, scaledExcess, traces } of parts) {
     if (traces === 0n) continue;
-    const key = JSON.stringify(entry);
-    byEntry.set(key, { scaled: (byEntry.get(key)?.scaled ?? 0n) + scaledExcess, traces });
+    const key = kindKey(kind);
+    byKind.set(key, { scaled: (byKind.get(key)?.scaled ?? 0n) + scaledExcess, traces });
   }
-  return [...byEntry.values()].reduce((sum, { scaled, traces }) => sum + floorDivide(scaled, traces), 0n);
+  return [...byKind.values()].reduce((sum, { scaled, traces }) => sum + floorDivide(scaled, traces), 0n);
 }
 
 function floorDivide(a: bigint, b: bigint): bigint {
@@ -137,9 +133,11 @@ function worst(parts: readonly Part[]): string[] {
 }
 
 /** Of the entries that slow traces have: of the others it depends on what they once looked like whether they were read. */
-function describe(baselines: readonly EntryBaseline[], blamed: readonly BlamedElement[]): SloBlameAnswer['baseline'] {
+function describe(baselines: readonly Baseline[], blamed: readonly BlamedElement[]): SloBlameAnswer['baseline'] {
   const slow = blamed.filter(({ isFailed }) => !isFailed);
-  const used = baselines.filter(({ entry }) => slow.some(each => isSameEntry(each.entry, entry)));
+  const used = baselines.filter(
+    ({ of }) => of.services === '' && slow.some(({ kind }) => kindKey({ ...kind, services: '' }) === kindKey(of)),
+  );
   const instant = (seconds: number) => formatShortInstant(BigInt(seconds) * NS_PER_SECOND);
   return {
     traces: used.reduce((sum, { traces }) => sum + traces, 0),
@@ -147,10 +145,6 @@ function describe(baselines: readonly EntryBaseline[], blamed: readonly BlamedEl
     to: used.length === 0 ? null : instant(Math.max(...used.map(({ lastMinute }) => lastMinute)) + 60),
     events_without: countOf(slow.filter(each => tracesOf(baselines, each) === 0n)),
   };
-}
-
-function isSameEntry(a: Entry, b: Entry): boolean {
-  return a.service === b.service && a.operation === b.operation;
 }
 
 function countOf(parts: readonly BlamedElement[]): number {

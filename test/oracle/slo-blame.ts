@@ -39,6 +39,10 @@ interface Blamed {
   readonly excess: Fraction;
   /** The healthy traces it was held against; null: it failed, and none were needed. */
   readonly healthy: readonly OracleTrace[] | null;
+  /** All that were found of its entry. */
+  readonly ofEntry: readonly OracleTrace[];
+  /** Names those it was held against. */
+  readonly baseline: string;
 }
 
 const MINUTE_MS = 60_000;
@@ -198,9 +202,13 @@ function blameOf(
       element: { kind: 'service', caller: '', service, operation, tier },
       excess: [0n, 1n],
       healthy: null,
+      ofEntry: [],
+      baseline: '',
     };
   }
-  const healthy = healthyFor(trace, pools, limits);
+  const ofEntry = healthyFor(trace, pools, limits);
+  const alike = ofEntry.filter(each => servicesOf(each) === servicesOf(trace));
+  const healthy = alike.length >= limits.minTraces ? alike : ofEntry;
   const count = BigInt(Math.max(1, healthy.length));
   const elements = distinctElements(trace);
   const inSlowTier = elements.filter(
@@ -213,7 +221,20 @@ function blameOf(
   });
   candidates.sort((a, b) => order(b.excess, a.excess) || order(b.own, a.own) || compareElements(a.element, b.element));
   const [worst] = candidates;
-  return { trace, element: worst.element, excess: healthy.length === 0 ? [0n, 1n] : [worst.excess, count], healthy };
+  return {
+    trace,
+    element: worst.element,
+    excess: healthy.length === 0 ? [0n, 1n] : [worst.excess, count],
+    healthy,
+    ofEntry,
+    baseline: JSON.stringify([trace.service, trace.operation, healthy === alike ? servicesOf(trace) : '']),
+  };
+}
+
+/** Those with time of their own on the critical path. */
+function servicesOf({ path }: OracleTrace): string {
+  const names = path.filter(({ kind }) => kind === 'service').map(({ service }) => service);
+  return JSON.stringify([...new Set(names)].sort());
 }
 
 /** Tiers in which it was too slow; null among them: as a whole. */
@@ -263,12 +284,10 @@ function isSame(a: Element, b: Element): boolean {
 }
 
 function totalExcess(blamed: readonly Blamed[]): bigint {
-  const byEntry = groupBy(blamed, ({ trace }) => JSON.stringify([trace.service, trace.operation]));
+  const known = blamed.filter(({ healthy }) => healthy !== null && healthy.length > 0);
   let total = 0n;
-  for (const same of byEntry.values()) {
-    const known = same.filter(({ healthy }) => healthy !== null && healthy.length > 0);
-    if (known.length === 0) continue;
-    const [scaled, count] = [known.reduce((sum, { excess }) => sum + excess[0], 0n), known[0].excess[1]];
+  for (const same of groupBy(known, ({ baseline }) => baseline).values()) {
+    const [scaled, count] = [same.reduce((sum, { excess }) => sum + excess[0], 0n), same[0].excess[1]];
     let floor = scaled / count;
     while (floor * count > scaled) floor--;
     total += floor;
@@ -282,7 +301,7 @@ function worstFirst(a: Blamed, b: Blamed): number {
 
 function describe(blamed: readonly Blamed[]) {
   const slow = blamed.filter(({ healthy }) => healthy !== null);
-  const healthy = [...new Set(slow.flatMap(each => each.healthy!))];
+  const healthy = [...new Set(slow.flatMap(each => each.ofEntry))];
   const minutes = healthy.map(({ endNs }) => Number(endNs / MINUTE_NS) * MINUTE_MS);
   const instant = (ms: number) => new Date(ms).toISOString();
   return {

@@ -1,4 +1,4 @@
-/** What healthy traces of one entry spend, by element of the critical path: whole sums, which can be added up. */
+/** What healthy traces of one kind spend, by element of the critical path: whole sums, which can be added up. */
 
 /** What the root says the trace is. */
 export interface Entry {
@@ -21,9 +21,15 @@ export interface ElementSum {
   readonly ns: bigint;
 }
 
+/** What a trace is held against: healthy traces of its entry, and if there are enough of those only the ones like it. */
+export interface TraceKind extends Entry {
+  /** The services with time of their own on the critical path, as a text; '' for whatever they are. */
+  readonly services: string;
+}
+
 /** The mean of an element is its sum over `traces`; one that is not among the sums has 0. */
-export interface EntryBaseline {
-  readonly entry: Entry;
+export interface Baseline {
+  readonly of: TraceKind;
   readonly traces: number;
   /** Each element once. */
   readonly sums: readonly ElementSum[];
@@ -32,11 +38,10 @@ export interface EntryBaseline {
   readonly lastMinute: number;
 }
 
-/** Of each entry one, in which all of it is added up: what several shards or several times have seen. */
-export function addBaselines(parts: readonly EntryBaseline[]): EntryBaseline[] {
-  const byEntry = groupBy(parts, ({ entry }) => JSON.stringify([entry.service, entry.operation]));
-  return byEntry.map(same => ({
-    entry: same[0].entry,
+/** Of each kind one, in which all of it is added up: what several shards or several times have seen. */
+export function addBaselines(parts: readonly Baseline[]): Baseline[] {
+  return groupBy(parts, ({ of }) => kindKey(of)).map(same => ({
+    of: same[0].of,
     traces: same.reduce((sum, { traces }) => sum + traces, 0),
     sums: addSums(same.flatMap(({ sums }) => sums)),
     firstMinute: Math.min(...same.map(({ firstMinute }) => firstMinute)),
@@ -49,6 +54,11 @@ function addSums(parts: readonly ElementSum[]): ElementSum[] {
     element: same[0].element,
     ns: same.reduce((sum, { ns }) => sum + ns, 0n),
   }));
+}
+
+/** Equal for equal kinds. */
+export function kindKey({ service, operation, services }: TraceKind): string {
+  return JSON.stringify([service, operation, services]);
 }
 
 /** Equal for equal elements. */

@@ -1,6 +1,6 @@
 /**
  * Who spent the error budget (docs/slo.md, Blame): the bad traces of a window, each given to one element of its critical
- * path, and what healthy traces of the same entry spend there.
+ * path, and what healthy traces of the same kind spend there.
  *
  * Traces are found in two steps: by the few columns that tell the verdict, whatever the revision; then only the rows of
  * those traces are read whole and merged. A condition on `trace_id` may stand before FINAL, as it is part of the key. Of
@@ -11,7 +11,7 @@ import { perShard } from '../../cluster.js';
 import type { QueryOptions, Store } from '../../types.js';
 import { CURRENT_REVISIONS, minuteOf } from '../latency.js';
 import { literal } from '../literal.js';
-import { addBaselines, type Entry, type EntryBaseline, type PathElement } from './baselines.js';
+import { addBaselines, type Baseline, type Entry, type PathElement, type TraceKind } from './baselines.js';
 import { durationHolds, groupKeyOf, Verdict, verdictOf } from './conditions.js';
 
 export interface BlameQuestion {
@@ -26,9 +26,9 @@ export interface BlameQuestion {
   readonly toNs: bigint;
 }
 
-/** Bad traces of one entry that one element is to blame for. */
+/** Bad traces that one element is to blame for, and that were held against one baseline. */
 export interface BlamedElement {
-  readonly entry: Entry;
+  readonly kind: TraceKind;
   readonly element: PathElement;
   readonly isFailed: boolean;
   readonly events: number;
@@ -50,9 +50,11 @@ const LARGE_STATEMENT: QueryOptions = {
   },
 };
 
+const KIND = 'entry_service, entry_operation, entry_services';
 const ELEMENT = 'kind, caller, callee, span_operation, tier';
 const ELEMENT_TYPE = 'Tuple(String, String, String, String, String, UInt64)';
 
+const PATH_SERVICES = 'toString(arraySort(service_names))';
 const PATH = `CAST(arrayZip(path_kind, path_caller, path_service, path_operation, path_tier, path_self_ns), 'Array(${ELEMENT_TYPE})')`;
 
 /** Entries of the bad traces that are no failures; maybe some more, of which an older revision was bad. At most `limit`. */
@@ -69,57 +71,57 @@ export async function slowEntries(store: Store, question: BlameQuestion, limit: 
   return rows.map(([service, operation]) => ({ service: String(service), operation: String(operation) }));
 }
 
-/** Each bad trace of the window, given to one element; summed by entry and element, and by shard in a cluster. */
+/** Each bad trace of the window, given to one element; summed by kind and element, and by shard in a cluster. */
 export async function blamedElements(
   store: Store,
   question: BlameQuestion,
-  baselines: readonly EntryBaseline[],
+  baselines: readonly Baseline[],
   limit: number,
 ): Promise<BlamedElement[]> {
   const sql = perShard(
     store,
     table => `
-      SELECT entry_service, entry_operation, ${ELEMENT}, is_failed, count() AS events, toString(sum(excess)) AS scaled,
+      SELECT ${KIND}, ${ELEMENT}, is_failed, count() AS events, toString(sum(excess)) AS scaled,
              arrayMap(example -> (toString(-example.1), example.2),
                       groupArraySorted(${BLAME_EXAMPLES})((-excess, toString(trace_id)))) AS examples
-      FROM (${worstElements(elementsOfBad(question, table), baselines)})
-      GROUP BY entry_service, entry_operation, ${ELEMENT}, is_failed
+      FROM (${worstElements(elementsOfBad(question, table, baselines), baselines)})
+      GROUP BY ${KIND}, ${ELEMENT}, is_failed
       LIMIT ${Math.trunc(limit)}`,
   );
   const rows = await store.queryRows(`SELECT * FROM ${sql} LIMIT ${Math.trunc(limit)}`, {}, LARGE_STATEMENT);
   return rows.map(row => ({
-    entry: { service: String(row[0]), operation: String(row[1]) },
-    element: toElement(row.slice(2, 7)),
-    isFailed: Boolean(row[7]),
-    events: Number(row[8]),
-    scaledExcess: BigInt(String(row[9])),
-    examples: (row[10] as [string, string][]).map(([scaled, traceId]) => ({ scaledExcess: BigInt(scaled), traceId })),
+    kind: toKind(row),
+    element: toElement(row.slice(3, 8)),
+    isFailed: Boolean(row[8]),
+    events: Number(row[9]),
+    scaledExcess: BigInt(String(row[10])),
+    examples: (row[11] as [string, string][]).map(([scaled, traceId]) => ({ scaledExcess: BigInt(scaled), traceId })),
   }));
 }
 
-/** Time per element of the healthy traces of these entries that ended in these minutes (epoch seconds). */
+/** Time per element of the healthy traces of these entries, by kind, that ended in these minutes (epoch seconds). */
 export async function healthySums(
   store: Store,
   question: BlameQuestion,
   entries: readonly Entry[],
   minutes: readonly number[],
   limit: number,
-): Promise<EntryBaseline[]> {
+): Promise<Baseline[]> {
   if (minutes.length === 0 || entries.length === 0) return [];
   const ends = `end_minute IN (${minutes.map(at => `toDateTime(${Math.trunc(at)})`).join(', ')})`;
   const among = `(service, operation) IN (${entries.map(entry => `(${literal(entry.service)}, ${literal(entry.operation)})`).join(', ')})`;
-  // A trace counts once for its entry, too: as an element without a name.
+  // A trace counts once for its kind, too: as an element without a name.
   const elements = `arrayPushFront(${PATH}, CAST(('', '', '', '', '', 1), '${ELEMENT_TYPE}'))`;
   const sql = perShard(
     store,
     table => `
-      SELECT entry_service, entry_operation, ${NAMED_ELEMENT}, toString(sum(toUInt128(element.6))) AS ns,
+      SELECT ${KIND}, ${NAMED_ELEMENT}, toString(sum(toUInt128(element.6))) AS ns,
              toUnixTimestamp(min(end_minute)) AS first_minute, toUnixTimestamp(max(end_minute)) AS last_minute
       FROM (
         SELECT end_minute, toString(service) AS entry_service, toString(operation) AS entry_operation,
-               arrayJoin(${elements}) AS element
+               ${PATH_SERVICES} AS entry_services, arrayJoin(${elements}) AS element
         FROM (${tracesOf(question, table, Verdict.GOOD, ends, among)}) AS revisions)
-      GROUP BY entry_service, entry_operation, ${ELEMENT}
+      GROUP BY ${KIND}, ${ELEMENT}
       LIMIT ${Math.trunc(limit)}`,
   );
   const rows = await store.queryRows(`SELECT * FROM ${sql} LIMIT ${Math.trunc(limit)}`, {}, LARGE_STATEMENT);
@@ -191,38 +193,46 @@ function tracesOf(question: BlameQuestion, table: TableName, verdict: number, en
 }
 
 /** One row per bad trace and element, the times of its sections summed. */
-function elementsOfBad(question: BlameQuestion, table: TableName): string {
+function elementsOfBad(question: BlameQuestion, table: TableName, baselines: readonly Baseline[]): string {
   const { isFailed, slowTiers, isAnySlow } = slownessOf(question);
   const alone = (service: string, operation: string, tier: string) =>
     `[CAST(('service', '', ${service}, ${operation}, ${tier}, 0), '${ELEMENT_TYPE}')]`;
   return `
-    SELECT end_minute, trace_id, entry_service, entry_operation, is_failed, ${NAMED_ELEMENT},
+    SELECT end_minute, trace_id, ${KIND}, is_failed, ${NAMED_ELEMENT},
            any(is_any_slow OR has(slow_tiers, element.5)) AS competes, sum(element.6) AS ns
     FROM (
       SELECT end_minute, trace_id, toString(service) AS entry_service, toString(operation) AS entry_operation,
-             ${isFailed} AS is_failed, ${slowTiers} AS slow_tiers, ${isAnySlow} AS is_any_slow,
+             ${servicesIfIn(baselines)} AS entry_services, ${isFailed} AS is_failed, ${slowTiers} AS slow_tiers, ${isAnySlow} AS is_any_slow,
              arrayJoin(multiIf(is_failed, ${alone('error_service', 'error_operation', 'error_tier')},
                                empty(path_kind), ${alone('service', 'operation', "''")}, ${PATH})) AS element
       FROM (${tracesOf(question, table, Verdict.BAD, minutesOf(question), inWindow(question))}) AS revisions)
-    GROUP BY end_minute, trace_id, entry_service, entry_operation, is_failed, ${ELEMENT}`;
+    GROUP BY end_minute, trace_id, ${KIND}, is_failed, ${ELEMENT}`;
 }
 
-/** Of each trace the element that exceeds its baseline the most. An entry without a baseline counts as one of nothing. */
-function worstElements(elements: string, baselines: readonly EntryBaseline[]): string {
-  const traces = baselines.map(({ entry, traces }) => [entry.service, entry.operation, String(traces)]);
-  const sums = baselines.flatMap(({ entry, sums }) =>
+/** Those of the trace if there is a baseline of its kind, else ''. */
+function servicesIfIn(baselines: readonly Baseline[]): string {
+  const kinds = baselines.filter(({ of }) => of.services !== '');
+  if (kinds.length === 0) return "''";
+  const tuples = kinds.map(({ of }) => `(${[of.service, of.operation, of.services].map(literal).join(', ')})`);
+  return `if((service, operation, ${PATH_SERVICES}) IN (${tuples.join(', ')}), ${PATH_SERVICES}, '')`;
+}
+
+/** Of each trace the element that exceeds its baseline the most. Without a baseline it is held against nothing. */
+function worstElements(elements: string, baselines: readonly Baseline[]): string {
+  const traces = baselines.map(({ of, traces }) => [of.service, of.operation, of.services, String(traces)]);
+  const sums = baselines.flatMap(({ of, sums }) =>
     sums.map(({ element: { kind, caller, service, operation, tier }, ns }) => [
-      ...[entry.service, entry.operation, kind, caller, service, operation, tier],
+      ...[of.service, of.operation, of.services, kind, caller, service, operation, tier],
       String(ns),
     ]),
   );
-  const entry = ['entry_service', 'entry_operation'];
+  const kind = KIND.split(', ');
   return `
-    SELECT trace_id, entry_service, entry_operation, is_failed, ${ELEMENT},
+    SELECT trace_id, ${KIND}, is_failed, ${ELEMENT},
            if(is_failed, 0, toInt128(ns) * greatest(toInt128OrZero(traces), 1) - toInt128OrZero(baseline_ns)) AS excess
     FROM (${elements}) AS bad
-    LEFT JOIN ${literalTable(traces, [...entry, 'traces'])} AS healthy USING (${entry})
-    LEFT JOIN ${literalTable(sums, [...entry, ...ELEMENT.split(', '), 'baseline_ns'])} AS sums USING (${entry}, ${ELEMENT})
+    LEFT JOIN ${literalTable(traces, [...kind, 'traces'])} AS healthy USING (${KIND})
+    LEFT JOIN ${literalTable(sums, [...kind, ...ELEMENT.split(', '), 'baseline_ns'])} AS sums USING (${KIND}, ${ELEMENT})
     ORDER BY end_minute, trace_id, competes DESC, excess DESC, ns DESC, ${ELEMENT}
     LIMIT 1 BY end_minute, trace_id`;
 }
@@ -298,14 +308,18 @@ function toElement([kind, caller, service, operation, tier]: readonly unknown[])
   };
 }
 
+function toKind([service, operation, services]: readonly unknown[]): TraceKind {
+  return { service: String(service), operation: String(operation), services: String(services) };
+}
+
 /** A row of an element without a name has the number of traces. */
-function toBaseline(row: readonly unknown[]): EntryBaseline {
-  const isCount = row[2] === '';
+function toBaseline(row: readonly unknown[]): Baseline {
+  const isCount = row[3] === '';
   return {
-    entry: { service: String(row[0]), operation: String(row[1]) },
-    traces: isCount ? Number(row[7]) : 0,
-    sums: isCount ? [] : [{ element: toElement(row.slice(2, 7)), ns: BigInt(String(row[7])) }],
-    firstMinute: Number(row[8]),
-    lastMinute: Number(row[9]),
+    of: toKind(row),
+    traces: isCount ? Number(row[8]) : 0,
+    sums: isCount ? [] : [{ element: toElement(row.slice(3, 8)), ns: BigInt(String(row[8])) }],
+    firstMinute: Number(row[9]),
+    lastMinute: Number(row[10]),
   };
 }

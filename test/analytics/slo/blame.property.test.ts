@@ -78,7 +78,7 @@ const DEFINITION = fc
   );
 
 const LIMITS = fc.record({
-  minTraces: fc.constantFrom(1, 3, 30),
+  minTraces: fc.constantFrom(1, 2, 4, 30),
   enoughTraces: fc.constantFrom(5, 60, 5_000),
   maxMinutes: fc.constantFrom(1, 2, 1_440),
 });

@@ -39,11 +39,25 @@ export interface Progress {
   readonly settled: boolean;
 }
 
-export async function readFreshness(parts: Parts): Promise<Progress> {
+type FreshnessParts = Pick<Parts, 'store' | 'offsets' | 'limits'>;
+
+export async function readFreshness(parts: FreshnessParts): Promise<Progress> {
   // The log first: what is appended after that is not part of "so far".
   const partitions = await readOffsets(parts);
   const { rows, serverNowMs } = await readProgress(parts.store);
   return progressOf(partitions, rows, serverNowMs, parts.limits.instanceAliveMs);
+}
+
+/** As `readFreshness`; settled only when the counts of SLOs have followed, too. */
+export async function readCountedFreshness(parts: FreshnessParts): Promise<Progress & { readonly countedMs: number }> {
+  const partitions = await readOffsets(parts);
+  const { rows, serverNowMs } = await readProgress(parts.store);
+  const { instanceAliveMs } = parts.limits;
+  const progress = progressOf(partitions, rows, serverNowMs, instanceAliveMs);
+  const countedMs = coveredMs(rows, 'slo');
+  const stitchers = rows.filter(row => row.name === 'stitcher' && row.atMs >= serverNowMs - instanceAliveMs);
+  const isCounted = countedMs >= newestRowMs(statesOf(stitchers)) + CLOCK_MARGIN_MS;
+  return { ...progress, settled: progress.settled && isCounted, countedMs };
 }
 
 /** Pure: `nowMs` is the clock that stamped the rows. */
@@ -60,7 +74,10 @@ export function progressOf(
   return {
     watermark: watermarkOf(told),
     open_traces: told.reduce((sum, state) => sum + state.open_traces, 0),
-    settled: live.length > 0 && isStitched(partitions, live) && coveredMs(rows) >= newestRowMs(live) + CLOCK_MARGIN_MS,
+    settled:
+      live.length > 0 &&
+      isStitched(partitions, live) &&
+      coveredMs(rows, 'rollup') >= newestRowMs(live) + CLOCK_MARGIN_MS,
   };
 }
 
@@ -100,7 +117,7 @@ function newestRowMs(live: readonly StitcherState[]): number {
 }
 
 /** Any one job that got so far is enough, alive or not. */
-function coveredMs(rows: readonly ProgressRow[]): number {
-  const states = rows.filter(row => row.name === 'rollup').flatMap(row => parsedState(RollupState, row.state) ?? []);
+function coveredMs(rows: readonly ProgressRow[], name: 'rollup' | 'slo'): number {
+  const states = rows.filter(row => row.name === name).flatMap(row => parsedState(RollupState, row.state) ?? []);
   return Math.max(0, ...states.map(state => state.covered_ms));
 }

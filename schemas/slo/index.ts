@@ -12,5 +12,6 @@ export {
 } from './problems.js';
 export { parseSloDocuments, readSloDocuments, type SloReading, type SloSource } from './read.js';
 export { resolveSloDocuments, type SloOutcome, type SloResolution, type SloResolutions } from './resolve.js';
+export { shorthandText } from './shorthand.js';
 export { MAX_SOURCE_BYTES as MAX_SLO_FILE_BYTES } from './source-text.js';
 export { summarize as summarizeSlo } from './summary.js';

@@ -39,8 +39,10 @@ export {
   type BudgetStatus,
   firstMinuteNeeded,
   type ObjectiveTerms,
+  presentMinutes,
   type SloStatus,
   type SloTerms,
+  sliceMinutesOf,
   type StatusQuestion,
   statusOf,
 } from './status.js';

@@ -1,0 +1,54 @@
+/** How far the counts of an SLO have followed what was received. Read before the counts it accompanies. */
+import { formatShortInstant, NS_PER_MS, type SloFreshness } from '../../schemas/index.js';
+import { type CountedSlo, doneRatio, type SloBackfill, sloBackfills } from '../../store/index.js';
+import { readCountedFreshness } from '../freshness.js';
+import type { Parts } from '../settings.js';
+
+type Freshness = Omit<SloFreshness, 'incomplete_ratio'>;
+
+/** `fromMinute`: how far back the question reaches. */
+export async function readSloFreshness(parts: Parts, slo: CountedSlo, fromMinute: number): Promise<Freshness> {
+  const [{ countedMs, ...progress }, { backfills }] = await Promise.all([
+    readCountedFreshness(parts),
+    sloBackfills(parts.store, slo.tenant),
+  ]);
+  const backfill = backfillOf(
+    slo,
+    backfills.find(each => each.slo === slo.name),
+    fromMinute * 60,
+  );
+  return {
+    ...progress,
+    settled: progress.settled && (backfill === null || backfill.minutes_left === 0),
+    counted_to: countedMs === 0 ? null : instantOf(countedMs),
+    backfill,
+  };
+}
+
+export function backfillOf(
+  slo: CountedSlo,
+  known: SloBackfill | undefined,
+  fromSeconds: number,
+): SloFreshness['backfill'] {
+  const isEarlier = known !== undefined && known.since > slo.countedSince;
+  if (isEarlier) {
+    const note = 'counted as it was defined then: what has come since is not in it';
+    return { done_ratio: 1, minutes_left: 0, reaches_back_to: null, note };
+  }
+  if (known === undefined || known.since !== slo.countedSince || known.definition !== slo.definition) {
+    return { done_ratio: 0, minutes_left: 1, reaches_back_to: null, note: 'counting has not begun' };
+  }
+  const { isDone, minutesLeft, note, reachedMinute } = known;
+  const isFarEnough = isDone || (reachedMinute !== null && reachedMinute <= fromSeconds);
+  if (isFarEnough && note === '') return null;
+  return {
+    done_ratio: doneRatio(known),
+    minutes_left: isFarEnough ? 0 : minutesLeft,
+    reaches_back_to: reachedMinute === null ? null : instantOf(reachedMinute * 1_000),
+    note,
+  };
+}
+
+export function instantOf(ms: number): string {
+  return formatShortInstant(BigInt(Math.trunc(ms)) * NS_PER_MS);
+}

@@ -102,6 +102,8 @@ export interface StoredSpan {
   readonly durationMs?: number;
   readonly status?: string;
   readonly attributes?: Readonly<Record<string, string>>;
+  /** Beside the service's name. */
+  readonly resource?: Readonly<Record<string, string>>;
   readonly version?: number;
   readonly tenant?: string;
 }
@@ -124,7 +126,7 @@ export function insertSpans(store: Store, spans: readonly StoredSpan[], received
     duration_ns: String(BigInt(Math.round((span.durationMs ?? 10) * 1e6))),
     status: literal(span.status ?? 'UNSET'),
     attributes: map(span.attributes ?? { 'http.request.method': 'GET' }),
-    resource: map({ 'service.name': span.service ?? 'web' }),
+    resource: map({ 'service.name': span.service ?? 'web', ...span.resource }),
     received: `fromUnixTimestamp64Milli(${Math.floor(receivedMs)})`,
     version: String(span.version ?? 1),
   }));

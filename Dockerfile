@@ -1,5 +1,5 @@
 # Two images of one program:
-#   docker build -t throughline .                                   for Kafka and a ClickHouse server (the default)
+#   docker build -t throughline .                                   for a ClickHouse server, and Kafka (the default)
 #   docker build -t throughline-standalone --target standalone .    with the embedded log and store: `throughline up`
 ARG NODE_IMAGE=node:22.23.3-bookworm-slim
 
@@ -12,17 +12,16 @@ RUN npm ci --ignore-scripts --omit=optional --no-audit --no-fund
 COPY . .
 RUN npm run build && rm dist/.tsbuildinfo
 
-# Typings, source maps and readmes of dependencies are most of their bytes, and nothing reads them here.
-FROM ${NODE_IMAGE} AS dependencies
+# Typings, source maps and readmes of dependencies are most of their bytes, and nothing reads them here. Optional ones are
+# the native parts of the embedded log, of compression and of the embedded store.
+FROM ${NODE_IMAGE} AS standalone-dependencies
 WORKDIR /build
 COPY package.json package-lock.json deploy/trim-modules.sh ./
-
-# Optional are the natives of the embedded log (lmdb) and the embedded store (chdb, half a gigabyte).
-FROM dependencies AS cluster-dependencies
-RUN npm ci --ignore-scripts --omit=dev --omit=optional --no-audit --no-fund && sh trim-modules.sh
-
-FROM dependencies AS standalone-dependencies
 RUN npm ci --ignore-scripts --omit=dev --no-audit --no-fund && sh trim-modules.sh
+
+# The embedded store alone is half a gigabyte.
+FROM standalone-dependencies AS cluster-dependencies
+RUN rm -rf node_modules/chdb node_modules/@chdb
 
 # What both images have in common.
 FROM ${NODE_IMAGE} AS runtime

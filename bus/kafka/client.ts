@@ -1,10 +1,9 @@
 /** A kafkajs client as the options say, with its messages in our log. */
-import kafkajs, { CompressionTypes, Kafka, type LogEntry, logLevel } from 'kafkajs';
+import { Kafka, type LogEntry, logLevel } from 'kafkajs';
 import type { Logger } from 'pino';
-import { BusError } from '../errors.js';
-import type { KafkaCompression, ResolvedKafkaOptions } from './options.js';
+import { registerCodecs } from './codecs.js';
+import type { ResolvedKafkaOptions } from './options.js';
 import { Sockets } from './sockets.js';
-import { zstdCodec } from './zstd.js';
 
 const CONNECTION_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 15_000;
@@ -17,9 +16,7 @@ export interface KafkaClient {
 /** One for each purpose: within one client kafkajs shares what it knows of a group's offsets between consumers. */
 export function createKafka({ brokers, tls, sasl, logger }: ResolvedKafkaOptions): KafkaClient {
   const sockets = new Sockets();
-  const zstd = zstdCodec();
-  // Not all of what it exports can be imported by name: it is a CommonJS module.
-  if (zstd !== undefined) kafkajs.CompressionCodecs[CompressionTypes.ZSTD] = () => zstd;
+  registerCodecs();
   const kafka = new Kafka({
     clientId: 'throughline',
     brokers: [...brokers],
@@ -39,18 +36,4 @@ export function createKafka({ brokers, tls, sasl, logger }: ResolvedKafkaOptions
 function writeLog(logger: Logger, { log: { message, ...details } }: LogEntry): void {
   const { groupId, broker, error } = details;
   logger.debug({ groupId, broker, error: error === undefined ? undefined : String(error) }, `kafka: ${message}`);
-}
-
-export function compressionType(compression: KafkaCompression): CompressionTypes {
-  switch (compression) {
-    case 'none':
-      return CompressionTypes.None;
-    case 'gzip':
-      return CompressionTypes.GZIP;
-    case 'zstd':
-      if (zstdCodec() === undefined) {
-        throw new BusError('BUS_REFUSED', `this Node ${process.version} has no zstd: use gzip, none, or Node 22.15`);
-      }
-      return CompressionTypes.ZSTD;
-  }
 }

@@ -13,7 +13,7 @@ export interface KafkaTls {
   readonly key?: string;
 }
 
-export type KafkaCompression = 'none' | 'gzip' | 'zstd';
+export type KafkaCompression = 'none' | 'gzip' | 'lz4' | 'zstd';
 
 export interface KafkaBusOptions {
   /** `host:port`, at least one. */
@@ -31,7 +31,7 @@ export interface KafkaBusOptions {
   readonly compression: KafkaCompression;
   readonly tls?: KafkaTls | undefined;
   readonly sasl?: KafkaSasl | undefined;
-  /** Items in a payload whose record does not say: one that a foreign producer wrote. 0 for what cannot be decoded. */
+  /** Items in a payload whose record does not say: one that a foreign producer wrote. 1 for what cannot be decoded. */
   readonly countItems: (payload: Uint8Array) => number;
   readonly logger: Logger;
   /** Ends waiting for a broker that is not there yet. */

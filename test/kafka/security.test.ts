@@ -133,7 +133,7 @@ it.each([
     }
     stop.abort();
     await expect(opening).rejects.toMatchObject({ code: 'BUS_CLOSED' });
-    const { reason } = lines.find(({ msg }) => msg === 'waiting for Kafka') ?? {};
-    expect(reason).toMatch(/closed|disconnected|TLS/i);
+    const waiting = lines.find(({ msg }) => msg === 'waiting for Kafka');
+    expect(waiting?.reason).toMatch(/closed|disconnected|TLS/i);
   },
 );

@@ -22,7 +22,7 @@ export const KafkaSettings = section({
   maxRecordBytes: size(10_000)
     .prefault('1000KiB')
     .describe('Largest record; below max.message.bytes of a topic that is there, which a topic that is made gets'),
-  compression: choice('none', 'gzip', 'zstd').default('none').describe('Of records; zstd needs Node 22.15'),
+  compression: choice('none', 'gzip', 'lz4', 'zstd').default('lz4').describe('Of records; zstd needs Node 22.15'),
   tls: section({
     enabled: choice('true', 'false').default('false').describe('Whether brokers are spoken to over TLS'),
     caFile: path().optional().describe('PEM file of their authority; without it those that Node knows'),

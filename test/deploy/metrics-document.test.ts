@@ -9,7 +9,7 @@ const documented = [...section('Metrics').matchAll(/^\| `(throughline_\w+)` \| (
   ([, name, type]) => `${name} ${type}`,
 );
 
-let throughline: Throughline;
+let throughline: Throughline | undefined;
 let metrics: string;
 const exposed: string[] = [];
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
   exposed.push(...[...text.matchAll(/^# TYPE (throughline_\w+ \w+)$/gm)].map(([, type]) => type));
 });
 
-afterAll(() => throughline.destroy());
+afterAll(() => throughline?.destroy());
 
 describe('docs/operations.md', () => {
   test('lists exactly the metrics that a process of all roles has, with their types', () => {
@@ -41,6 +41,6 @@ describe('docs/operations.md', () => {
 });
 
 test('the API has the same metrics as metrics.port', async () => {
-  const text = await (await fetch(`${throughline.api}/metrics`)).text();
+  const text = await (await fetch(`${throughline?.api}/metrics`)).text();
   expect([...text.matchAll(/^# TYPE (throughline_\w+ \w+)$/gm)].map(([, type]) => type)).toEqual(exposed);
 });

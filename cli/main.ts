@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line: what it takes, what it says on --help, how it ends. A command loads its own parts when it runs. */
 import { readFileSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Config } from '../schemas/index.js';
 import { urlOf } from './addresses.js';
 import { loadConfig } from './config.js';
@@ -117,6 +117,38 @@ program
     const settings = config();
     const { runRestitch } = await import('./restitch.js');
     await runRestitch(settings, { traceIds, ...options }, createLogger(settings.logLevel));
+  });
+
+program
+  .command('report')
+  .description(
+    'a report on SLOs over a window, kept in the store: budgets, worst days, who spent them, what was restated',
+  )
+  .option('--slo <name...>', 'of these SLOs (default: all)')
+  .option('--from <time>', 'start of the window, with --to (default: the last whole calendar month, UTC)')
+  .option('--to <time>', 'end of the window, exclusive')
+  .addOption(new Option('--format <format>', 'of the report').choices(['html', 'md', 'csv', 'json']).default('md'))
+  .option('--output <file>', 'write it there instead of to standard output')
+  .option(
+    '--details-seconds <n>',
+    'time for what is read from traces: who spent the budget, and examples',
+    wholeNumber,
+    60,
+  )
+  .addHelpText(
+    'after',
+    `
+Reads the store that the configuration names; it may be in use. Figures come from counts; what is read from traces is
+left out, with a note, where the time for it is over. The same window later says what has changed since, and why.
+
+Examples:
+  throughline report --format html --output october.html
+  throughline report --slo new-york-transfers --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z --format csv`,
+  )
+  .action(async options => {
+    const settings = config();
+    const { runReport } = await import('./report.js');
+    await runReport(settings, options, createLogger(settings.logLevel));
   });
 
 const slo = program.command('slo').description('service level objectives (OpenSLO v1)');

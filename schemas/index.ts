@@ -5,6 +5,7 @@ export * from './clickhouse-cluster.js';
 export { SLO_MARKER_OBJECTIVE } from './clickhouse-slo.js';
 export * from './config.js';
 export { listFromText } from './config-values.js';
+export * from './report-parameters.js';
 export * from './rules.js';
 export * from './slo/index.js';
 export * from './slo-answers.js';

@@ -1,0 +1,154 @@
+/** The figures of one objective over a report's window: the same functions, of the same counts, as in the API's answers. */
+import type { ReportGroup } from '../../schemas/index.js';
+import {
+  type CountedSlo,
+  type MinuteSpan,
+  type SloMinute,
+  type SloStretches,
+  type Store,
+  sloStretches,
+} from '../../store/index.js';
+import {
+  burnDown,
+  CountSeries,
+  mergeCounts,
+  type SloStatus,
+  type StatusQuestion,
+  sliceMinutesOf,
+  statusOf,
+} from '../slo/math/index.js';
+import { cellsOf, MAX_GROUPS, type ObjectiveStanding, readStandings } from '../slo/standing.js';
+import { budgetOf, minuteText } from '../slo/status-answer.js';
+
+/** Beside the one that is all together. */
+export const MAX_GROUPS_SHOWN = 100;
+const WORST_DAYS = 5;
+const MINUTES_PER_DAY = 1_440;
+const STEPS_MINUTES: readonly number[] = [1, 5, 15, 30, 60, 120, 180, 360, 720, 1_440];
+const MAX_POINTS = 124;
+const READS = 3;
+
+export interface ObjectiveGroups {
+  /** All together, then one per value of `groupBy`, those with the most bad events first. */
+  readonly groups: readonly ReportGroup[];
+  readonly note: string | undefined;
+}
+
+export interface GroupsWindow extends MinuteSpan {
+  /** Events up to the beginning of this minute, which is not after the window. */
+  readonly atMinute: number;
+}
+
+type Question = Pick<StatusQuestion, 'slo' | 'objective' | 'atMinute'> & { readonly span: MinuteSpan };
+
+/** One for each objective. */
+export async function readGroups(store: Store, slo: CountedSlo, window: GroupsWindow): Promise<ObjectiveGroups[]> {
+  const { atMinute } = window;
+  const span = { fromMinute: window.fromMinute, toMinute: window.toMinute };
+  // What is counted between two looks would be in one and not in the other.
+  for (let read = 1; ; read++) {
+    const standings = await readStandings(store, slo, { atMinute, burnMinutes: [], span });
+    const answers: ObjectiveGroups[] = [];
+    for (const [index, standing] of standings.entries()) {
+      const question = { slo: slo.spec, objective: slo.spec.objectives[index], atMinute, span };
+      const stretches = await readSteps(store, slo, index, question);
+      if (read < READS && !isSame(standing.whole, stretches, span)) break;
+      answers.push(groupsOf(slo, standing, stretches, question));
+    }
+    if (answers.length === standings.length) return answers;
+  }
+}
+
+function readSteps(store: Store, slo: CountedSlo, objective: number, question: Question): Promise<SloStretches[]> {
+  const { atMinute, span } = question;
+  const slice = sliceMinutesOf(question.objective);
+  const fromMinute = span.fromMinute - (slice - 1);
+  const step = stepMinutesOf(span);
+  const edges = [span.fromMinute, ...daysOf(span, atMinute).map(day => day.fromMinute)];
+  for (let edge = span.fromMinute; edge < atMinute; edge += step) edges.push(edge);
+  const stepMinutes = slo.spec.budgetingMethod === 'Occurrences' ? null : slice;
+  const read = { objectives: [objective], spans: [{ fromMinute, toMinute: atMinute }], edges, stepMinutes };
+  return sloStretches(store, cellsOf(slo), read, MAX_GROUPS);
+}
+
+function isSame(whole: SloStatus, stretches: readonly SloStretches[], { fromMinute }: MinuteSpan): boolean {
+  const sums = new CountSeries(mergeCounts(stretches.map(({ cells }) => cells))).sum(fromMinute, Number.MAX_VALUE);
+  return sums.good === whole.good && sums.bad === whole.bad && sums.unknown === whole.unknown;
+}
+
+function groupsOf(
+  { spec }: CountedSlo,
+  { whole, groups }: ObjectiveStanding,
+  stretches: readonly SloStretches[],
+  question: Question,
+): ObjectiveGroups {
+  const all = groupOf({}, whole, mergeCounts(stretches.map(({ cells }) => cells)), question);
+  if (spec.groupBy.length === 0) return { groups: [all], note: undefined };
+  const worstFirst = groups.toSorted((a, b) => b.status.bad - a.status.bad || b.status.total - a.status.total);
+  const cellsByKey = new Map(stretches.map(({ groupKey, cells }) => [keyText(JSON.parse(groupKey)), cells]));
+  const shown = worstFirst
+    .slice(0, MAX_GROUPS_SHOWN)
+    .map(({ key, status }) => groupOf(key, status, cellsByKey.get(keyText(key)) ?? [], question));
+  const left = groups.length - shown.length;
+  const note = left === 0 ? undefined : `of ${groups.length} groups the ${shown.length} with the most bad events`;
+  return { groups: [all, ...shown], note };
+}
+
+function keyText(key: Readonly<Record<string, string>>): string {
+  return JSON.stringify(Object.entries(key).sort());
+}
+
+function groupOf(
+  key: Readonly<Record<string, string>>,
+  status: SloStatus,
+  cells: readonly SloMinute[],
+  question: Question,
+): ReportGroup {
+  const { total, good, bad, unknown, sli } = status;
+  const steps = burnDown(new CountSeries(cells), question, stepMinutesOf(question.span));
+  const start = { at: minuteText(question.span.fromMinute), remaining_ratio: 1 };
+  return {
+    key: { ...key },
+    total,
+    good,
+    bad,
+    unknown,
+    sli,
+    budget: budgetOf(status),
+    burn_down: [start, ...steps.map(step => ({ at: minuteText(step.minute), remaining_ratio: step.remainingRatio }))],
+    worst_days: worstDays(cells, question),
+  };
+}
+
+/** The smallest usual step that leaves a picture its size. */
+function stepMinutesOf({ fromMinute, toMinute }: MinuteSpan): number {
+  const length = toMinute - fromMinute;
+  const usual = STEPS_MINUTES.find(step => Math.ceil(length / step) <= MAX_POINTS);
+  return usual ?? Math.ceil(length / MINUTES_PER_DAY / MAX_POINTS) * MINUTES_PER_DAY;
+}
+
+/** Those that spent the most, by UTC's calendar. */
+function worstDays(cells: readonly SloMinute[], question: Question): ReportGroup['worst_days'] {
+  const before = sliceMinutesOf(question.objective) - 1;
+  const days = daysOf(question.span, question.atMinute).flatMap(span => {
+    const own = cells.filter(({ minute }) => minute >= span.fromMinute - before && minute < span.toMinute);
+    if (own.every(({ bad, unknown }) => bad + unknown === 0)) return [];
+    const asked = { ...question, span, atMinute: span.toMinute, burnMinutes: [] };
+    return { day: minuteText(span.fromMinute).slice(0, 10), status: statusOf(new CountSeries(own), asked) };
+  });
+  return days
+    .filter(({ status }) => status.budget.consumed > 0)
+    .sort((a, b) => b.status.budget.consumed - a.status.budget.consumed || (a.day < b.day ? -1 : 1))
+    .slice(0, WORST_DAYS)
+    .map(({ day, status: { total, good, bad, unknown, sli } }) => ({ day, total, good, bad, unknown, sli }));
+}
+
+function daysOf({ fromMinute }: MinuteSpan, atMinute: number): MinuteSpan[] {
+  const days: MinuteSpan[] = [];
+  for (let from = fromMinute; from < atMinute; ) {
+    const to = Math.min(atMinute, (Math.floor(from / MINUTES_PER_DAY) + 1) * MINUTES_PER_DAY);
+    days.push({ fromMinute: from, toMinute: to });
+    from = to;
+  }
+  return days;
+}

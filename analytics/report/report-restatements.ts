@@ -1,0 +1,40 @@
+import type { Restatement } from '../../schemas/index.js';
+import { type CountedSlo, type SloRestatement, type Store, sloRestatements } from '../../store/index.js';
+import { instantOf } from '../slo/slo-freshness.js';
+import { cellsOf } from '../slo/standing.js';
+import { minuteText } from '../slo/status-answer.js';
+import type { GroupsWindow } from './groups.js';
+
+const NAMED = 100;
+/** Of all objectives together. */
+const READ = 1_000;
+
+/** What was restated in the window since the last report of it, the latest first; without one, all of it. */
+export async function readReportRestatements(
+  store: Store,
+  slo: CountedSlo,
+  objective: number,
+  { fromMinute, toMinute }: GroupsWindow,
+  previousAt: string | undefined,
+): Promise<{ restatements: Restatement[]; note: string | undefined }> {
+  const sinceMs = previousAt === undefined ? 0 : Date.parse(previousAt);
+  const all = await sloRestatements(store, { ...cellsOf(slo), fromMinute, toMinute, sinceMs, limit: READ });
+  const own = all.filter(each => each.objective === objective);
+  const isCut = own.length > NAMED || all.length === READ;
+  return {
+    restatements: own.slice(0, NAMED).map(toAnswer),
+    note: isCut ? `of the restatements the latest ${Math.min(NAMED, own.length)}` : undefined,
+  };
+}
+
+function toAnswer({ atMs, minute, groupKey, objective, old, new: now, cause }: SloRestatement): Restatement {
+  return {
+    at: instantOf(atMs),
+    minute: minuteText(minute),
+    key: JSON.parse(groupKey),
+    objective,
+    old: { ...old },
+    new: { ...now },
+    cause: { kind: cause.kind, late_spans: cause.late_spans, traces: [...cause.traces] },
+  };
+}

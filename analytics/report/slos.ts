@@ -1,0 +1,58 @@
+/** The SLOs of a report, as they were defined when its window ended. */
+import { nearestName } from '../../schemas/index.js';
+import {
+  type CountedSlo,
+  countedSlos,
+  currentSloDocuments,
+  type SloDocumentVersion,
+  type Store,
+  sloDocumentHistory,
+} from '../../store/index.js';
+import { ApiError } from '../errors.js';
+
+/** All that are counted, or those named, by name. Throws an ApiError for a name that is none of them. */
+export async function slosOfReport(
+  store: Store,
+  tenant: string,
+  names: readonly string[],
+  atMs: number,
+): Promise<CountedSlo[]> {
+  const counted = (await countedSlos(store)).filter(slo => slo.tenant === tenant);
+  const wanted = names.length === 0 ? counted : await named(store, tenant, counted, [...new Set(names)].sort());
+  const slos: CountedSlo[] = [];
+  for (const slo of wanted) slos.push(await asDefinedAt(store, slo, atMs));
+  return slos;
+}
+
+async function named(store: Store, tenant: string, counted: readonly CountedSlo[], names: readonly string[]) {
+  const missing = names.find(name => !counted.some(slo => slo.name === name));
+  if (missing === undefined) return counted.filter(({ name }) => names.includes(name));
+  const documents = await currentSloDocuments(store, tenant, 'SLO');
+  if (documents.some(({ name }) => name === missing)) {
+    throw new ApiError('API_PARAMETER_INVALID', `the SLO ${missing} is for another data source: it is not counted`);
+  }
+  const known = counted.map(({ name }) => name);
+  const nearest = nearestName(missing, known);
+  const there = known.length === 0 ? 'there is none yet' : `there are: ${known.slice(0, 20).join(', ')}`;
+  const hint = nearest === undefined ? there : `did you mean ${nearest}?`;
+  throw new ApiError('API_NOT_FOUND', `there is no SLO ${JSON.stringify(missing.slice(0, 100))}; ${hint}`);
+}
+
+/** Before the first version it is the first one; at a time without the SLO, or without a definition, today's. */
+async function asDefinedAt(store: Store, slo: CountedSlo, atMs: number): Promise<CountedSlo> {
+  const history = await sloDocumentHistory(store, { tenant: slo.tenant, kind: 'SLO', name: slo.name });
+  const index = Math.max(
+    0,
+    history.findLastIndex(({ version }) => version <= atMs),
+  );
+  const spec = history[index]?.definition ?? null;
+  if (spec === null || history[index].isDeleted) return slo;
+  const { countingHash } = history[index];
+  return { ...slo, spec, definition: countingHash, countedSince: countedSince(history, index) };
+}
+
+function countedSince(history: readonly SloDocumentVersion[], index: number): number {
+  const { countingHash } = history[index];
+  const broken = history.slice(0, index).findLastIndex(each => each.isDeleted || each.countingHash !== countingHash);
+  return history[broken + 1].version;
+}

@@ -20,6 +20,8 @@ import { Ledger } from './ledger.js';
 import { answerReadiness } from './readiness.js';
 import { type Route, type RouteAnswer, type RouteInput, route } from './routes.js';
 import type { Parts } from './settings.js';
+import type { SloDocuments } from './slo/documents.js';
+import { sloRoutes } from './slo/routes.js';
 import { SqlRunner } from './sql/run.js';
 import { answerTrace } from './trace-answer.js';
 import { answerTraces } from './trace-list.js';
@@ -27,8 +29,8 @@ import { answerTraces } from './trace-list.js';
 const JSON_TYPE = 'application/json';
 const TEXT = z.string();
 
-export function apiRoutes(parts: Parts): Route[] {
-  return [...questionRoutes(parts), sqlRoute(parts), ...operatorRoutes(parts)];
+export function apiRoutes(parts: Parts, documents: SloDocuments): Route[] {
+  return [...questionRoutes(parts), ...sloRoutes(parts, documents), sqlRoute(parts), ...operatorRoutes(parts)];
 }
 
 function questionRoutes(parts: Parts): Route[] {

@@ -22,10 +22,12 @@ export interface BodyDescription {
   readonly description: string;
   /** By media type. */
   readonly content: Readonly<Record<string, z.ZodType>>;
+  /** Default: that of the server. */
+  readonly maxBytes?: number;
 }
 
 export interface RouteDefinition<Query, Path> {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** With path parameters as OpenAPI writes them: `{trace_id}`. */
   readonly path: string;
   /** A name for generated clients. */

@@ -9,6 +9,7 @@ import { openApiDocument } from './openapi.js';
 import { parseParameters } from './parameters.js';
 import { type Route, type RouteAnswer, route } from './routes.js';
 import type { Parts } from './settings.js';
+import type { SloDocuments } from './slo/documents.js';
 
 /** A SELECT that people write is not longer. */
 const MAX_BODY_BYTES = 256 * 1024;
@@ -16,7 +17,7 @@ const RETRY_AFTER_SECONDS = 1;
 /** Longer than the idle time of common load balancers, so that they close first. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 
-export function createServer(parts: Parts): FastifyInstance {
+export function createServer(parts: Parts, documents: SloDocuments): FastifyInstance {
   const server = fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
@@ -27,7 +28,7 @@ export function createServer(parts: Parts): FastifyInstance {
   // Bodies are texts to us whatever they call themselves; routes look at the type where it matters.
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
-  const routes = withDocument(apiRoutes(parts));
+  const routes = withDocument(apiRoutes(parts, documents));
   const metrics = createRequestMetrics(parts.registry);
   for (const each of routes) serve(server, each, metrics);
   server.setNotFoundHandler((request, reply) => refuse(parts, reply, noSuchRoute(routes, request, reply)));
@@ -60,6 +61,7 @@ function serve(server: FastifyInstance, each: Route, metrics: RequestMetrics): v
   server.route({
     method: each.method,
     url: each.path.replaceAll('{', ':').replaceAll('}', ''),
+    bodyLimit: each.body?.maxBytes ?? MAX_BODY_BYTES,
     handler: async (request, reply) => {
       const answer = await each.handle({
         query: parseParameters(each.query, request.query),

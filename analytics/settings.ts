@@ -9,6 +9,7 @@ import type {
   LogView,
   Readiness,
   RollupSettings,
+  SloSettings,
   SqlSettings,
 } from './types.js';
 
@@ -34,6 +35,7 @@ export interface Parts {
   readonly sql: Required<SqlSettings>;
   readonly rollup: RollupSettings;
   readonly limits: AnalyticsLimits;
+  readonly slo: SloSettings;
   readonly tenant: string;
   readonly instance: string;
 }
@@ -45,6 +47,7 @@ export function partsOf(options: AnalyticsOptions): Parts {
     sql: { maxConcurrent: 4, ...options.sql },
     rollup: { ...DEFAULT_ROLLUP, ...options.rollup },
     limits: { ...DEFAULT_LIMITS, ...options.limits },
+    slo: options.slo ?? {},
     tenant: options.tenant ?? 'default',
     instance: options.instance ?? 'analytics',
   };

@@ -49,6 +49,11 @@ export interface SqlSettings {
   readonly maxConcurrent?: number;
 }
 
+export interface SloSettings {
+  /** A folder of documents that are loaded at the start and whenever they change. */
+  readonly directory?: string | undefined;
+}
+
 export interface AnalyticsLimits {
   /** Up to this many revisions in a window the answer is exact; above it comes from sketches. */
   readonly exactTraces: number;
@@ -77,6 +82,7 @@ export interface AnalyticsOptions {
   readonly sql: SqlSettings;
   readonly rollup?: Partial<RollupSettings>;
   readonly limits?: Partial<AnalyticsLimits>;
+  readonly slo?: SloSettings;
   /** The only tenant this API answers for. */
   readonly tenant?: string;
   /** Names this process in `progress`. */

@@ -165,6 +165,7 @@ function startAnswers(
     sql: config.analytics.sql,
     instance: instanceName(config, 'analytics'),
     rollup: { everyMs: config.analytics.rollupEveryMs },
+    slo: config.slo,
   });
 }
 

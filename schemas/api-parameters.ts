@@ -4,27 +4,11 @@
  * would be valid; who reports it adds the parameter's name and the value.
  */
 import { z } from 'zod';
-import { DURATION_FORMS, INSTANT_FORMS, parseDuration, parseInstant } from './api-time.js';
+import { DURATION_FORMS, parseDuration } from './api-time.js';
+import { instantParameter, limitParameter, parsed, textParameter } from './parameter-values.js';
 
-/** Text that `parse` turns into a value; `undefined` from it means the text is none of `valid`. */
-function parsed<Value>(valid: string, parse: (text: string) => Value | undefined) {
-  return z.string({ error: `give one value: ${valid}` }).transform((text, context) => {
-    const value = parse(text);
-    if (value !== undefined) return value;
-    context.addIssue({ code: 'custom', message: `give ${valid}` });
-    return z.NEVER;
-  });
-}
-
-const MAX_TEXT = 512;
-const text = (description: string) =>
-  parsed(`a text of 1 to ${MAX_TEXT} characters`, value =>
-    value.length > 0 && value.length <= MAX_TEXT ? value : undefined,
-  )
-    .optional()
-    .describe(description);
-const instant = (description: string) =>
-  parsed(INSTANT_FORMS, parseInstant).optional().describe(`${description}: ${INSTANT_FORMS}.`);
+const text = textParameter;
+const instant = instantParameter;
 const positive = (ns: bigint | undefined) => (ns === undefined || ns <= 0n ? undefined : ns);
 
 export const DIMENSIONS = ['location', 'locality', 'region', 'country', 'service', 'operation', 'environment'] as const;
@@ -102,12 +86,7 @@ export const TracesParameters = z.strictObject({
   error: parsed('true or false', value => (value === 'true' ? true : value === 'false' ? false : undefined))
     .optional()
     .describe('Only traces in error (`true`) or only those that are not (`false`).'),
-  limit: parsed(`a whole number from 1 to ${MAX_TRACES_PER_PAGE}`, value => {
-    const limit = /^\d{1,4}$/.test(value) ? Number(value) : 0;
-    return limit >= 1 && limit <= MAX_TRACES_PER_PAGE ? limit : undefined;
-  })
-    .optional()
-    .describe(`Traces per page, 1 to ${MAX_TRACES_PER_PAGE}. Default ${TRACES_PER_PAGE}.`),
+  limit: limitParameter(MAX_TRACES_PER_PAGE, TRACES_PER_PAGE, 'Traces per page'),
   cursor: text('`next_cursor` of the page before, with the same filters; the window is that of the first page.'),
 });
 export type TracesParameters = z.output<typeof TracesParameters>;

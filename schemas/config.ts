@@ -155,6 +155,9 @@ export const Settings = z.strictObject({
       maxRows: integer(1, 10_000_000).default(100_000).describe('Rows of its answer'),
     }),
   }),
+  slo: section({
+    directory: path().optional().describe('Folder of SLO documents (OpenSLO), loaded and watched by analytics'),
+  }),
   metrics: section({
     host: host().default('127.0.0.1').describe('Address of /healthz, /readyz and /metrics of a process'),
     port: port().optional().describe('Their port; without it no such server (the API of analytics has them, too)'),

@@ -9,4 +9,5 @@ export * from './report-parameters.js';
 export * from './rules.js';
 export * from './slo/index.js';
 export * from './slo-answers.js';
+export * from './slo-parameters.js';
 export { nearestName } from './suggestion.js';

@@ -142,8 +142,8 @@ export const SloSummary = z.strictObject({
   name: z.string(),
   display_name: z.string(),
   service: z.string(),
-  objective_ppm: count,
-  window: z.string(),
+  objective_ppm: count.nullable().describe('Of the first objective; null where it is not counted.'),
+  window: z.string().describe("`30d rolling`; '' where it is not counted."),
   source: z.enum(['api', 'folder']),
   version: count,
   counted: z.boolean().describe('False: another kind of data source, kept as a document only; `reason` says so.'),
@@ -153,6 +153,19 @@ export type SloSummary = z.output<typeof SloSummary>;
 
 export const SlosAnswer = z.strictObject({ slos: z.array(SloSummary) });
 export type SlosAnswer = z.output<typeof SlosAnswer>;
+
+/** OpenSLO v1: its members are named in docs/slo.md. */
+export const SloDocumentAnswer = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata: z.looseObject({}),
+});
+
+export const SloPutAnswer = z.strictObject({ ...SloSummary.shape, warnings: z.array(z.string()) });
+export type SloPutAnswer = z.output<typeof SloPutAnswer>;
+
+export const SloDeleteAnswer = z.strictObject({ name: z.string(), deleted: z.literal(true) });
+export type SloDeleteAnswer = z.output<typeof SloDeleteAnswer>;
 
 export const Alert = z.strictObject({
   id: z.string(),

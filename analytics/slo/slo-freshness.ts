@@ -1,8 +1,11 @@
 /** How far the counts of an SLO have followed what was received. Read before the counts it accompanies. */
-import { formatShortInstant, NS_PER_MS, type SloFreshness } from '../../schemas/index.js';
+import type { SloFreshness } from '../../schemas/index.js';
 import { type CountedSlo, doneRatio, type SloBackfill, sloBackfills } from '../../store/index.js';
 import { readCountedFreshness } from '../freshness.js';
 import type { Parts } from '../settings.js';
+import { instantOf } from './times.js';
+
+export { instantOf };
 
 type Freshness = Omit<SloFreshness, 'incomplete_ratio'>;
 
@@ -47,8 +50,4 @@ export function backfillOf(
     reaches_back_to: reachedMinute === null ? null : instantOf(reachedMinute * 1_000),
     note,
   };
-}
-
-export function instantOf(ms: number): string {
-  return formatShortInstant(BigInt(Math.trunc(ms)) * NS_PER_MS);
 }

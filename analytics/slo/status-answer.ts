@@ -3,19 +3,21 @@ import { type SloDefinition, type SloGroupStatus, type SloStatusAnswer, shorthan
 import type { CountedSlo } from '../../store/index.js';
 import type { Parts } from '../settings.js';
 import { firstMinuteNeeded, type SloStatus } from './math/index.js';
-import { instantOf, readSloFreshness } from './slo-freshness.js';
+import { readSloFreshness } from './slo-freshness.js';
 import { readStandings } from './standing.js';
+import { instantOf, minuteOf, minuteText } from './times.js';
+
+export { minuteText };
 
 /** 5m 30m 1h 2h 6h 1d 3d: the SRE Workbook's, for SLOs without alerts. */
 const WORKBOOK_MINUTES: readonly number[] = [5, 30, 60, 120, 360, 1_440, 4_320];
-const MINUTE_MS = 60_000;
 
 type Standing = Omit<SloGroupStatus, 'key'>;
 
 /** As it is defined in `slo`, which the caller has found to be in force at `atMs`. Throws an ApiError. */
 export async function answerStatus(parts: Parts, slo: CountedSlo, atMs: number): Promise<SloStatusAnswer> {
   const { spec } = slo;
-  const atMinute = Math.floor(atMs / MINUTE_MS);
+  const atMinute = minuteOf(atMs);
   const burnMinutes = burnMinutesOf(spec);
   const fromMinutes = spec.objectives.map(objective =>
     firstMinuteNeeded({ slo: spec, objective, atMinute, burnMinutes }),
@@ -70,8 +72,4 @@ export function budgetOf({ budget }: Pick<SloStatus, 'budget'>): Standing['budge
     exhausted_at: exhaustedAtMinute === null ? null : minuteText(exhaustedAtMinute),
     projected_exhaustion: projectedExhaustionMinute === null ? null : minuteText(projectedExhaustionMinute),
   };
-}
-
-export function minuteText(minute: number): string {
-  return instantOf(minute * MINUTE_MS);
 }

@@ -120,6 +120,7 @@ const EVERY: readonly [key: string, written: string, means: unknown, place?: str
   ['analytics.sql.maxSeconds', '3', 3],
   ['analytics.sql.maxMemory', '2GiB', 2_147_483_648, 'analytics.sql.maxMemoryBytes'],
   ['analytics.sql.maxRows', '9', 9],
+  ['slo.directory', 'slo', 'slo'],
   ['metrics.host', '0.0.0.0', '0.0.0.0'],
   ['metrics.port', '0', 0],
   ['tiers', '[{"tier":"edge","where":{"cdn":["a","b"]}}]', [{ tier: 'edge', where: { cdn: ['a', 'b'] } }]],

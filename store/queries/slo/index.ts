@@ -19,4 +19,3 @@ export * from './report-traces.js';
 export * from './reports.js';
 export * from './restatements.js';
 export { type SloStretches, type StretchQuestion, sloStretches } from './stretches.js';
-export { type SloStretches, type StretchQuestion, sloStretches } from './stretches.js';

@@ -22,6 +22,7 @@ export {
   type HoldReason,
   type HoldReasonsAt,
 } from './alert-evaluation.js';
+export { type AlertFigures, alertFigures } from './alert-figures.js';
 export {
   type AlertIdentity,
   type AlertState,
@@ -42,8 +43,8 @@ export {
   presentMinutes,
   type SloStatus,
   type SloTerms,
-  sliceMinutesOf,
   type StatusQuestion,
+  sliceMinutesOf,
   statusOf,
 } from './status.js';
 export { elapsedMinutes, inForceAt, lengthMinutes, type WindowSpan, windowAt, windowEndingAt } from './windows.js';

@@ -1,4 +1,5 @@
 /** SLOs in the store: documents, counting, counts, restatements. Other rooms see them through store/index.ts. */
+export * from './alerts.js';
 export * from './backfill.js';
 export { readsSpans, type SloChunk, TRACES_NAMED } from './computed.js';
 export * from './counting.js';
@@ -15,6 +16,7 @@ export {
 } from './counts.js';
 export * from './documents.js';
 export * from './minutes.js';
+export * from './notifications.js';
 export * from './report-traces.js';
 export * from './reports.js';
 export * from './restatements.js';

@@ -1,12 +1,21 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { countChunk } from '../../../analytics/slo/counter.js';
 import { SloCountingJob } from '../../../analytics/slo/counting-job.js';
 import { countingHash } from '../../../schemas/index.js';
-import { deleteSloDocument, type Store, sloBackfills, sloRestatements } from '../../../store/index.js';
-import { insertRevisions, LONDON, NEW_YORK, type Revision, traceId } from '../support/rows.js';
-import { countedCells, putSlo, sloDefinition } from '../support/slos.js';
-import { startStore } from '../support/store.js';
+import {
+  countedSlos,
+  deleteSloDocument,
+  type Store,
+  StoreError,
+  sloBackfills,
+  sloRestatements,
+  spansKeptFrom,
+} from '../../../store/index.js';
+import { insertRevisions, insertSpans, LONDON, NEW_YORK, type Revision, spanId, traceId } from '../support/rows.js';
+import { ALL, countedCells, putSlo, sloDefinition } from '../support/slos.js';
+import { startStore, storeWith } from '../support/store.js';
 
 const START = Date.UTC(2026, 10, 24, 10, 0, 0);
 const MINUTE = START / 60_000;
@@ -23,10 +32,10 @@ beforeEach(async () => {
   }
 });
 
-function job(instance: string, through = store): SloCountingJob {
+function job(instance: string, through = store, clock = Date.now): SloCountingJob {
   const rollup = { everyMs: 1, maxShare: 1, overlapMs: 60_000 };
   const logger = pino({ level: 'silent' });
-  return new SloCountingJob({ store: through, logger, registry: new Registry(), clock: Date.now, rollup, instance });
+  return new SloCountingJob({ store: through, logger, registry: new Registry(), clock, rollup, instance });
 }
 
 const row = (number: number, more: Partial<Revision> = {}): Revision => ({
@@ -164,5 +173,69 @@ describe('a backfill', () => {
     await putSlo(store, fast);
     await a.pass();
     expect(await cells()).toEqual([[`fast [0,${MINUTE},{"location":"New York"}]`, { good: 2, bad: 0, unknown: 0 }]]);
+  });
+});
+
+describe('an SLO that the store cannot count', () => {
+  test('holds up no other, says why, and is counted whole once it can be', async () => {
+    const broken = sloDefinition({ name: 'broken' });
+    await putSlo(store, broken);
+    await putSlo(store, fast);
+    await insertRevisions(store, [row(1), row(2, { endMs: START + 60_000 })]);
+    let isBroken = true;
+    const refuse = (sql: string) => {
+      if (isBroken && sql.includes("'broken'")) throw new StoreError('STORE_REJECTED', 'no such function');
+    };
+    const refusing = storeWith(store, {
+      command: async (sql, ...rest) => {
+        if (!sql.includes('INTO progress')) refuse(sql);
+        return store.command(sql, ...rest);
+      },
+      queryRows: async (sql, ...rest) => {
+        refuse(sql);
+        return store.queryRows(sql, ...rest);
+      },
+    });
+    let nowMs = Date.now();
+    const a = job('a', refusing, () => nowMs);
+    await a.pass();
+    await a.pass();
+    expect(await cells()).toHaveLength(2);
+    const noted = (await sloBackfills(store)).backfills.find(({ slo }) => slo === 'broken');
+    expect(noted).toMatchObject({ isDone: false, note: expect.stringContaining('no such function') });
+    isBroken = false;
+    await a.pass();
+    expect(await countedCells(store, [broken])).toEqual([]);
+    nowMs += 61_000;
+    await a.pass();
+    expect(await countedCells(store, [broken])).toHaveLength(2);
+    expect((await sloBackfills(store)).backfills.every(({ isDone }) => isDone)).toBe(true);
+  });
+});
+
+describe('an SLO that asks for attributes', () => {
+  const gold = sloDefinition({ selection: { ...ALL, attributes: [{ key: 'plan', values: ['gold'] }] } });
+
+  test('is not counted where spans may be gone: what was counted there stays', async () => {
+    await putSlo(store, gold);
+    await insertRevisions(store, [row(1, { more: { root_span_id: spanId(1) } })], START);
+    const span = { traceId: traceId(1), spanId: spanId(1), startMs: START, attributes: { plan: 'gold' } };
+    await insertSpans(store, [span], START);
+    const [slo] = await countedSlos(store);
+    const chunk = { tenant: 'default', slos: [slo], minutes: [START / 1_000] };
+    await countChunk(store, chunk, { spansKeptFromMs: START });
+    const counted = [[`fast [0,${MINUTE},{}]`, { good: 1, bad: 0, unknown: 0 }]];
+    expect(await countedCells(store, [gold])).toEqual(counted);
+    await store.command('TRUNCATE TABLE spans');
+    await insertRevisions(store, [row(2, { more: { root_span_id: spanId(1) } })], START + 1);
+    await countChunk(store, chunk, { spansKeptFromMs: START + 1 });
+    expect(await countedCells(store, [gold])).toEqual(counted);
+    // Without that care it would be taken back.
+    await countChunk(store, chunk, { spansKeptFromMs: START });
+    expect(await countedCells(store, [gold])).toEqual([]);
+  });
+
+  test('knows from the tables how long spans are kept', async () => {
+    expect(Math.abs((await spansKeptFrom(store)) - (Date.now() - 3_650 * 86_400_000))).toBeLessThan(60_000);
   });
 });

@@ -18,8 +18,10 @@ import { ApiError } from './errors.js';
 import { answerLatency } from './latency.js';
 import { Ledger } from './ledger.js';
 import { answerReadiness } from './readiness.js';
+import { reportRoutes } from './report/routes.js';
 import { type Route, type RouteAnswer, type RouteInput, route } from './routes.js';
 import type { Parts } from './settings.js';
+import { alertRoutes } from './slo/alerts/routes.js';
 import type { SloDocuments } from './slo/documents.js';
 import { sloRoutes } from './slo/routes.js';
 import { SqlRunner } from './sql/run.js';
@@ -30,7 +32,14 @@ const JSON_TYPE = 'application/json';
 const TEXT = z.string();
 
 export function apiRoutes(parts: Parts, documents: SloDocuments): Route[] {
-  return [...questionRoutes(parts), ...sloRoutes(parts, documents), sqlRoute(parts), ...operatorRoutes(parts)];
+  return [
+    ...questionRoutes(parts),
+    ...sloRoutes(parts, documents),
+    ...alertRoutes(parts),
+    ...reportRoutes(parts),
+    sqlRoute(parts),
+    ...operatorRoutes(parts),
+  ];
 }
 
 function questionRoutes(parts: Parts): Route[] {

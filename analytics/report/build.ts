@@ -5,8 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { ReportAnswer, SloReport } from '../../schemas/index.js';
 import { type CountedSlo, lastReportOf, type MinuteSpan, type Store } from '../../store/index.js';
-import { instantOf } from '../slo/slo-freshness.js';
-import { minuteText } from '../slo/status-answer.js';
+import { instantOf, minuteText } from '../slo/times.js';
 import { changesBetween } from './changes.js';
 import { readDetails } from './details.js';
 import { type GroupsWindow, type ObjectiveGroups, readGroups } from './groups.js';

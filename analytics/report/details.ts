@@ -6,7 +6,7 @@ import type { BlameShare, ReportTrace } from '../../schemas/index.js';
 import { type CountedSlo, type ReportTraceRow, reportTraces, type Store, StoreError } from '../../store/index.js';
 import { ApiError } from '../errors.js';
 import { answerBlame } from '../slo/blame.js';
-import { instantOf } from '../slo/slo-freshness.js';
+import { instantOf } from '../slo/times.js';
 import type { GroupsWindow } from './groups.js';
 import { limitedStore } from './limited-store.js';
 

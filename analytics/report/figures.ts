@@ -1,4 +1,5 @@
 /** Figures of a report as people read them; the same in every format. */
+import type { ReportAnswer, SloReport } from '../../schemas/index.js';
 
 /** `995,000 ppm` as `99.5 %`: exact, without rounding. */
 export function percentOfPpm(ppm: number): string {
@@ -35,6 +36,24 @@ export function minute(time: string): string {
 export function groupName(key: Readonly<Record<string, string>>): string {
   const values = Object.values(key).map(value => (value === '' ? '(unknown)' : value));
   return values.length === 0 ? 'all' : values.join(' / ');
+}
+
+/** So many of a list are shown to people; `json` has all of them. */
+export const ROWS_SHOWN = 20;
+
+/** What is to be said below the tables of an SLO. */
+export function notesOf({ notes, blame, restatements }: Pick<SloReport, 'notes' | 'blame' | 'restatements'>): string[] {
+  const cut = [
+    ['who spent the budget', blame.length],
+    ['what was restated', restatements.length],
+  ] as const;
+  const more = cut.filter(([, count]) => count > ROWS_SHOWN);
+  return [...notes, ...more.map(([what, count]) => `of ${what} the first ${ROWS_SHOWN} of ${count}; JSON has all`)];
+}
+
+/** Without an earlier report of the window everything that was restated in it is listed. */
+export function restatedTitle({ previous_id }: Pick<ReportAnswer, 'previous_id'>): string {
+  return previous_id === null ? 'Restated' : 'Restated since the last report';
 }
 
 /** Who spent the budget: `frontend → currencyservice (network)` or `ledger`. */

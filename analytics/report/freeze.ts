@@ -2,8 +2,7 @@
 import type { ReportAnswer, ReportsAnswer } from '../../schemas/index.js';
 import { reportDocument, reportHeads, type Store, saveReport } from '../../store/index.js';
 import { ApiError } from '../errors.js';
-import { instantOf } from '../slo/slo-freshness.js';
-import { minuteText } from '../slo/status-answer.js';
+import { instantOf, minuteText } from '../slo/times.js';
 import { buildReport, type ReportParts, type ReportRequest } from './build.js';
 
 const REPORTS_LISTED = 1_000;

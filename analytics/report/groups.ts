@@ -18,7 +18,8 @@ import {
   statusOf,
 } from '../slo/math/index.js';
 import { cellsOf, MAX_GROUPS, type ObjectiveStanding, readStandings } from '../slo/standing.js';
-import { budgetOf, minuteText } from '../slo/status-answer.js';
+import { budgetOf } from '../slo/status-answer.js';
+import { minuteText } from '../slo/times.js';
 
 /** Beside the one that is all together. */
 export const MAX_GROUPS_SHOWN = 100;

@@ -1,7 +1,18 @@
 /** One file that opens anywhere, mail included: inline styles, inline SVG, no script, nothing fetched. */
 import type { ReportAnswer, ReportGroup, ReportTrace, SloReport } from '../../schemas/index.js';
 import { burnDownSvg } from './burn-down.js';
-import { culprit, grouped, groupName, milliseconds, minute, percent, percentOfPpm } from './figures.js';
+import {
+  culprit,
+  grouped,
+  groupName,
+  milliseconds,
+  minute,
+  notesOf,
+  percent,
+  percentOfPpm,
+  ROWS_SHOWN,
+  restatedTitle,
+} from './figures.js';
 
 const CELL = 'style="padding:2px 8px;border-bottom:1px solid #ddd;text-align:left;vertical-align:top"';
 const NUMBER = 'style="padding:2px 8px;border-bottom:1px solid #ddd;text-align:right;vertical-align:top"';
@@ -17,13 +28,14 @@ export function renderHtml(report: ReportAnswer): string {
 <body style="font-family:sans-serif;color:#222;max-width:60em;margin:1em auto;padding:0 1em">
 <h1 style="font-size:1.4em">${escaped(title)}</h1>
 <p>Written ${minute(created_at)}, frozen at ${watermark === null ? 'no span yet' : minute(watermark)}. ${state}</p>
-${report.slos.map(slo => sloSection(slo, window)).join('\n')}
+${report.slos.map(slo => sloSection(slo, report)).join('\n')}
 ${changesSection(report)}
 </body></html>
 `;
 }
 
-function sloSection(slo: SloReport, window: ReportAnswer['window']): string {
+function sloSection(slo: SloReport, report: ReportAnswer): string {
+  const { window } = report;
   const head = ['group', 'SLI', 'good', 'bad', 'unknown', 'budget left', 'worst days', 'budget over time'];
   return `<h2 style="font-size:1.15em">${escaped(slo.display_name || slo.name)} <small style="font-weight:normal">objective ${percentOfPpm(slo.objective_ppm)}</small></h2>
 ${slo.description === '' ? '' : `<p>${escaped(slo.description)}</p>`}
@@ -31,10 +43,13 @@ ${table(
   head,
   slo.groups.map(group => groupRow(group, window)),
 )}
-${titled('Who spent the budget', ['who', 'tier', 'operation', 'bad', 'share', 'excess', 'examples'], slo.blame.map(blameRow))}
+${titled('Who spent the budget', ['who', 'tier', 'operation', 'bad', 'share', 'excess', 'examples'], slo.blame.slice(0, ROWS_SHOWN).map(blameRow))}
 ${titled('Slowest traces', TRACE_HEAD, slo.slowest.map(traceRow))}
 ${titled('Failed traces', TRACE_HEAD, slo.failed.map(traceRow))}
-${titled('Restated since the last report', ['minute', 'group', 'good', 'bad', 'unknown', 'why', 'traces'], slo.restatements.map(restatementRow))}`;
+${titled(restatedTitle(report), ['minute', 'group', 'good', 'bad', 'unknown', 'why', 'traces'], slo.restatements.slice(0, ROWS_SHOWN).map(restatementRow))}
+${notesOf(slo)
+  .map(note => `<p>Note: ${escaped(note)}.</p>`)
+  .join('\n')}`;
 }
 
 function groupRow(group: ReportGroup, { from, to }: ReportAnswer['window']): string {

@@ -1,5 +1,16 @@
 import type { ReportAnswer, ReportGroup, SloReport } from '../../schemas/index.js';
-import { culprit, grouped, groupName, milliseconds, minute, percent, percentOfPpm } from './figures.js';
+import {
+  culprit,
+  grouped,
+  groupName,
+  milliseconds,
+  minute,
+  notesOf,
+  percent,
+  percentOfPpm,
+  ROWS_SHOWN,
+  restatedTitle,
+} from './figures.js';
 
 export function renderMarkdown(report: ReportAnswer): string {
   const { window, created_at, watermark, settled, changes } = report;
@@ -8,7 +19,7 @@ export function renderMarkdown(report: ReportAnswer): string {
     '',
     `Written ${minute(created_at)}, frozen at ${watermark === null ? 'no span yet' : minute(watermark)}. ${settled ? 'Everything received by then is in it.' : 'Traces were still being stitched: figures may be restated.'}`,
     '',
-    ...report.slos.flatMap(slo => sloLines(slo)),
+    ...report.slos.flatMap(slo => sloLines(slo, report)),
   ];
   if (changes.length > 0) {
     lines.push('## Changed since the last report of this window', '');
@@ -18,11 +29,21 @@ export function renderMarkdown(report: ReportAnswer): string {
 }
 
 function changeRow({ slo, key, old, new: now }: ReportAnswer['changes'][number]): string[] {
-  const step = (field: 'good' | 'bad' | 'unknown') => `${grouped(old[field])} → ${grouped(now[field])}`;
-  return [slo, groupName(key), step('good'), step('bad'), step('unknown')];
+  return [slo, groupName(key), ...stepsOf(old, now)];
 }
 
-function sloLines(slo: SloReport): string[] {
+function restatementRow({ minute: at, key, old, new: now, cause }: SloReport['restatements'][number]): string[] {
+  const why = `${cause.kind} (${grouped(cause.late_spans)} late spans)`;
+  return [minute(at), groupName(key), ...stepsOf(old, now), why, cause.traces[0] ?? ''];
+}
+
+type Counts = ReportAnswer['changes'][number]['old'];
+
+function stepsOf(old: Counts, now: Counts): string[] {
+  return (['good', 'bad', 'unknown'] as const).map(field => `${grouped(old[field])} → ${grouped(now[field])}`);
+}
+
+function sloLines(slo: SloReport, report: ReportAnswer): string[] {
   const head = ['group', 'SLI', 'objective', 'good', 'bad', 'unknown', 'budget left', 'worst day'];
   const lines = [
     `## ${slo.display_name || slo.name}`,
@@ -37,7 +58,10 @@ function sloLines(slo: SloReport): string[] {
   if (slo.blame.length > 0) {
     lines.push('Who spent the budget:', '');
     lines.push(
-      ...table(['who', 'tier', 'operation', 'bad', 'share', 'excess', 'example'], slo.blame.map(blameRow)),
+      ...table(
+        ['who', 'tier', 'operation', 'bad', 'share', 'excess', 'example'],
+        slo.blame.slice(0, ROWS_SHOWN).map(blameRow),
+      ),
       '',
     );
   }
@@ -50,7 +74,12 @@ function sloLines(slo: SloReport): string[] {
     const rows = traces.map(t => [t.trace_id, minute(t.end), t.operation, t.location, milliseconds(t.duration_ms)]);
     lines.push(...table(['trace', 'ended', 'operation', 'location', 'duration'], rows), '');
   }
-  if (slo.restatements.length > 0) lines.push(`${slo.restatements.length} restatements since the last report.`, '');
+  if (slo.restatements.length > 0) {
+    const rows = slo.restatements.slice(0, ROWS_SHOWN).map(restatementRow);
+    lines.push(`${restatedTitle(report)}:`, '');
+    lines.push(...table(['minute', 'group', 'good', 'bad', 'unknown', 'why', 'trace'], rows), '');
+  }
+  lines.push(...notesOf(slo).flatMap(note => [`Note: ${cell(note)}.`, '']));
   return lines;
 }
 

@@ -1,8 +1,7 @@
 import type { Restatement } from '../../schemas/index.js';
-import { type CountedSlo, type SloRestatement, type Store, sloRestatements } from '../../store/index.js';
-import { instantOf } from '../slo/slo-freshness.js';
+import { type CountedSlo, type Store, sloRestatements } from '../../store/index.js';
+import { restatementOf } from '../slo/restatements-answer.js';
 import { cellsOf } from '../slo/standing.js';
-import { minuteText } from '../slo/status-answer.js';
 import type { GroupsWindow } from './groups.js';
 
 const NAMED = 100;
@@ -22,19 +21,7 @@ export async function readReportRestatements(
   const own = all.filter(each => each.objective === objective);
   const isCut = own.length > NAMED || all.length === READ;
   return {
-    restatements: own.slice(0, NAMED).map(toAnswer),
+    restatements: own.slice(0, NAMED).map(restatementOf),
     note: isCut ? `of the restatements the latest ${Math.min(NAMED, own.length)}` : undefined,
-  };
-}
-
-function toAnswer({ atMs, minute, groupKey, objective, old, new: now, cause }: SloRestatement): Restatement {
-  return {
-    at: instantOf(atMs),
-    minute: minuteText(minute),
-    key: JSON.parse(groupKey),
-    objective,
-    old: { ...old },
-    new: { ...now },
-    cause: { kind: cause.kind, late_spans: cause.late_spans, traces: [...cause.traces] },
   };
 }

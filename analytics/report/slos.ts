@@ -4,11 +4,11 @@ import {
   type CountedSlo,
   countedSlos,
   currentSloDocuments,
-  type SloDocumentVersion,
   type Store,
   sloDocumentHistory,
 } from '../../store/index.js';
 import { ApiError } from '../errors.js';
+import { inForce } from '../slo/in-force.js';
 
 /** All that are counted, or those named, by name. Throws an ApiError for a name that is none of them. */
 export async function slosOfReport(
@@ -38,21 +38,7 @@ async function named(store: Store, tenant: string, counted: readonly CountedSlo[
   throw new ApiError('API_NOT_FOUND', `there is no SLO ${JSON.stringify(missing.slice(0, 100))}; ${hint}`);
 }
 
-/** Before the first version it is the first one; at a time without the SLO, or without a definition, today's. */
 async function asDefinedAt(store: Store, slo: CountedSlo, atMs: number): Promise<CountedSlo> {
-  const history = await sloDocumentHistory(store, { tenant: slo.tenant, kind: 'SLO', name: slo.name });
-  const index = Math.max(
-    0,
-    history.findLastIndex(({ version }) => version <= atMs),
-  );
-  const spec = history[index]?.definition ?? null;
-  if (spec === null || history[index].isDeleted) return slo;
-  const { countingHash } = history[index];
-  return { ...slo, spec, definition: countingHash, countedSince: countedSince(history, index) };
-}
-
-function countedSince(history: readonly SloDocumentVersion[], index: number): number {
-  const { countingHash } = history[index];
-  const broken = history.slice(0, index).findLastIndex(each => each.isDeleted || each.countingHash !== countingHash);
-  return history[broken + 1].version;
+  const { tenant, name } = slo;
+  return inForce(await sloDocumentHistory(store, { tenant, kind: 'SLO', name }), atMs);
 }

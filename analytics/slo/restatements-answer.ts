@@ -26,7 +26,15 @@ export async function answerRestatements(
   return { name, restatements: found.map(restatementOf) };
 }
 
-function restatementOf({ atMs, minute, groupKey, objective, old, new: now, cause }: SloRestatement): Restatement {
+export function restatementOf({
+  atMs,
+  minute,
+  groupKey,
+  objective,
+  old,
+  new: now,
+  cause,
+}: SloRestatement): Restatement {
   return {
     at: instantOf(atMs),
     minute: minuteText(minute),

@@ -192,9 +192,12 @@ describe('the OpenAPI document', () => {
     );
     expect(operations.sort()).toEqual([
       'delete /api/v1/slos/{name}',
+      'get /api/v1/alerts',
       'get /api/v1/latency',
       'get /api/v1/ledger',
       'get /api/v1/openapi.json',
+      'get /api/v1/reports',
+      'get /api/v1/reports/{id}',
       'get /api/v1/slos',
       'get /api/v1/slos/{name}',
       'get /api/v1/slos/{name}/blame',
@@ -206,6 +209,7 @@ describe('the OpenAPI document', () => {
       'get /healthz',
       'get /metrics',
       'get /readyz',
+      'post /api/v1/reports',
       'post /api/v1/sql',
       'put /api/v1/slos/{name}',
     ]);

@@ -74,7 +74,7 @@ describe('help', () => {
   test('names every command, the settings and examples', async () => {
     const { code, stdout } = await run('--help');
     expect(code).toBe(0);
-    for (const name of ['up', 'ingest', 'stitch', 'analytics', 'migrate', 'replay', 'demo', 'restitch']) {
+    for (const name of ['up', 'ingest', 'stitch', 'analytics', 'migrate', 'replay', 'demo', 'restitch', 'report']) {
       expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
     }
     expect(stdout).toMatch(/THROUGHLINE_INGEST_HTTP_PORT/);

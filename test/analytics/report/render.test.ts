@@ -94,6 +94,17 @@ const REPORT: ReportAnswer = {
   ],
 };
 
+/** Elements without an end, or ends without a beginning, as a browser would have to guess. */
+function unbalanced(html: string): string[] {
+  const open: string[] = [];
+  const problems: string[] = [];
+  for (const [tag, slash, name, rest] of html.matchAll(/<(\/?)([a-z]\w*)((?:[^<>"]|"[^"]*")*)>/gi)) {
+    if (slash === '' && !rest.endsWith('/') && name !== 'meta') open.push(name);
+    if (slash === '/' && open.pop() !== name) problems.push(tag);
+  }
+  return [...problems, ...open];
+}
+
 describe('figures', () => {
   test.each([
     [995_000, '99.5 %'],
@@ -123,6 +134,8 @@ describe('a report', () => {
     expect(html).toContain('gateway → ledger (network)');
     expect(html.match(/<svg /g)).toHaveLength(2);
     expect(html).toContain('late_spans (3 late spans)');
+    expect(html).toContain('Note: blame &lt;left out&gt;.');
+    expect(unbalanced(html)).toEqual([]);
   });
 
   test('as Markdown keeps cells in their columns', () => {

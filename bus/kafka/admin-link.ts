@@ -1,7 +1,12 @@
 /** The client that asks: one connection, made anew when it does not answer. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import { BusError } from '../errors.js';
 import type { KafkaClient } from './client.js';
+import { isRefusal, rootCause } from './failures.js';
+
+/** Before each further try. */
+const PAUSES_MS = [100, 300, 600];
 
 interface Link {
   readonly client: KafkaClient;
@@ -23,16 +28,29 @@ export class AdminLink {
     return (await this.#link).admin;
   }
 
-  /** Asks; where the connection turns out to be of a broker that is gone, once more with a new one. */
+  /**
+   * Asks, and again where that may help: with a new connection where the old one is of a broker that is gone, and after a
+   * while where the brokers are about to be ready.
+   */
   async ask<Answer>(question: (admin: Admin) => Promise<Answer>): Promise<Answer> {
-    const link = this.#link;
-    try {
-      return await question(await this.connected());
-    } catch (error) {
-      if (this.#isClosed || error instanceof BusError) throw error;
-      if (link !== null && link === this.#link) await this.#drop();
-      return await question(await this.connected());
+    let isNew = false;
+    for (const pauseMs of PAUSES_MS) {
+      const link = this.#link;
+      try {
+        return await question(await this.connected());
+      } catch (error) {
+        if (this.#isClosed || error instanceof BusError || isRefusal(error)) throw error;
+        const isAnswer = rootCause(error).type !== undefined;
+        if (isAnswer) await sleep(pauseMs);
+        else {
+          // A network that swallows everything costs seconds a try.
+          if (isNew) throw error;
+          isNew = true;
+          if (link !== null && link === this.#link) await this.#drop();
+        }
+      }
     }
+    return await question(await this.connected());
   }
 
   async close(): Promise<void> {

@@ -46,10 +46,13 @@ export function isFinal(error: Error): boolean {
 }
 
 export function publishFailure(error: unknown, topic: string): BusError {
-  const { type, message } = rootCause(error);
+  const { type, name, message } = rootCause(error);
   if (type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE') {
     const text = `a record is larger than topic ${topic} takes: raise its max.message.bytes or lower bus.kafka.maxRecordBytes`;
     return new BusError('BUS_FULL', text, { cause: error, retryable: false });
+  }
+  if (type === 'UNKNOWN_TOPIC_OR_PARTITION' || name === 'KafkaJSTopicMetadataNotLoaded') {
+    return unavailable(error, `topic ${topic} or a partition of it does not exist: it was deleted since the start`);
   }
   return unavailable(error, `Kafka did not take a record for ${topic}: ${message}`);
 }

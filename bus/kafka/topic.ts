@@ -67,13 +67,13 @@ async function check(admin: Admin, options: ResolvedKafkaOptions): Promise<Topic
   const config = await configOf(admin, topic);
   refuseUnless(
     config.get('message.timestamp.type') === 'LogAppendTime',
-    topic,
+    options,
     `stamps records with the producer's time (message.timestamp.type=${config.get('message.timestamp.type')})`,
     'message.timestamp.type=LogAppendTime',
   );
   refuseUnless(
     config.get('cleanup.policy') === 'delete',
-    topic,
+    options,
     `is compacted (cleanup.policy=${config.get('cleanup.policy')}), which loses spans`,
     'cleanup.policy=delete',
   );
@@ -100,8 +100,9 @@ async function configOf(admin: Admin, topic: string): Promise<ReadonlyMap<string
   return new Map(resources[0].configEntries.map(({ configName, configValue }) => [configName, configValue]));
 }
 
-function refuseUnless(holds: boolean, topic: string, what: string, remedy: string): void {
+function refuseUnless(holds: boolean, options: ResolvedKafkaOptions, what: string, remedy: string): void {
   if (holds) return;
-  const command = `kafka-configs.sh --bootstrap-server … --alter --entity-type topics --entity-name ${topic} --add-config ${remedy}`;
+  const { topic, brokers } = options;
+  const command = `kafka-configs.sh --bootstrap-server ${brokers.join(',')} --alter --entity-type topics --entity-name ${topic} --add-config ${remedy}`;
   throw new BusError('BUS_REFUSED', `topic ${topic} ${what}. Change it with: ${command}`);
 }

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { RollupJob } from './rollup-job.js';
 import { createServer } from './server.js';
 import { partsOf } from './settings.js';
+import { AlertJob } from './slo/alert-job.js';
 import { SloCountingJob } from './slo/counting-job.js';
 import { SloDocuments } from './slo/documents.js';
 import { SloFolder } from './slo/folder.js';
@@ -17,6 +18,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const jobs = [
     new RollupJob(parts),
     new SloCountingJob(parts),
+    new AlertJob(parts, { random: Math.random }),
     ...(directory === undefined ? [] : [new SloFolder(parts, documents, directory)]),
   ];
   await server.listen({ host: options.host, port: options.port });

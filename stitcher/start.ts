@@ -60,4 +60,21 @@ function exposeMetrics(stitcher: Stitcher, registry: Registry): void {
   };
   gauge('open_traces', 'Traces in memory that are not closed', () => stitcher.openTraces);
   gauge('memory_bytes', 'Bytes held by open traces', () => stitcher.memoryBytes);
+  exposeWatermarks(stitcher, registry);
+}
+
+/** Of the partitions it owns now: those it has lost are another's to tell. */
+function exposeWatermarks(stitcher: Stitcher, registry: Registry): void {
+  const name = 'throughline_stitcher_watermark_seconds';
+  registry.removeSingleMetric(name);
+  new Gauge({
+    name,
+    help: "The log's time up to which spans are stitched, by partition, seconds since the epoch",
+    labelNames: ['partition'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [partition, ms] of stitcher.watermarksMs) this.set({ partition: String(partition) }, ms / 1_000);
+    },
+  });
 }

@@ -138,6 +138,11 @@ export class Stitcher {
     clearTimeout(timer);
   }
 
+  /** Of each partition it owns, how far the log's time has come, epoch milliseconds; 0 before the first record. */
+  get watermarksMs(): ReadonlyMap<number, number> {
+    return new Map(this.#ownership.partitions.map(partition => [partition, this.#watermarks.of(partition)]));
+  }
+
   get openTraces(): number {
     return this.#open.traces.openCount;
   }

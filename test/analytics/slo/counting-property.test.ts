@@ -232,3 +232,29 @@ test('after any history of two jobs that die at any write, counts and restatemen
     { numRuns: Number(process.env.COUNTING_RUNS ?? 4), ...(process.env.SEED && { seed: Number(process.env.SEED) }) },
   );
 }, 600_000);
+
+test.each(Array.from({ length: 8 }, (_, at) => [at >> 1, at % 2 === 1] as const))(
+  'a job that dies at write %i of a restatement (after it: %s) neither loses nor doubles it',
+  async (writes, isAfter) => {
+    await clear();
+    const before: Revision = { traceId: traceId(1), endMs: START, durationMs: 1, service: 's1' };
+    await insertRevisions(store, [before, { ...before, traceId: traceId(2) }], START);
+    const [first] = [job('a', store)];
+    while ((await first.pass()).minutesLeft > 0);
+    await insertRevisions(store, [{ ...before, spans: 2, durationMs: 900, more: { late_span_count: 1 } }], START);
+    const dying = job('a', dyingStore(writes, isAfter));
+    await expect(dying.pass()).rejects.toThrow(Crash);
+    // What was left half done must not be told again when more comes.
+    await insertRevisions(store, [{ ...before, traceId: traceId(3) }], START);
+    const next = job('b', store);
+    await next.pass();
+    const lists = [...(await restatements()).values()];
+    expect(lists).toHaveLength(3);
+    for (const list of lists) {
+      const taken = list.filter(({ old, new: after }) => after.bad > old.bad);
+      expect(taken).toHaveLength(1);
+      expect(taken[0].cause).toMatchObject({ kind: 'late_spans', late_spans: 1, traces: [traceId(1)] });
+      expect(taken[0].new.bad - taken[0].old.bad).toBe(1);
+    }
+  },
+);

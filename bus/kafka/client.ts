@@ -3,6 +3,7 @@ import { Kafka, type LogEntry, logLevel } from 'kafkajs';
 import type { Logger } from 'pino';
 import { registerCodecs } from './codecs.js';
 import type { ResolvedKafkaOptions } from './options.js';
+import { quietRequestQueues } from './quiet-queue.js';
 import { Sockets } from './sockets.js';
 
 const CONNECTION_TIMEOUT_MS = 3_000;
@@ -17,6 +18,7 @@ export interface KafkaClient {
 export function createKafka({ brokers, tls, sasl, logger }: ResolvedKafkaOptions): KafkaClient {
   const sockets = new Sockets();
   registerCodecs();
+  quietRequestQueues();
   const kafka = new Kafka({
     clientId: 'throughline',
     brokers: [...brokers],

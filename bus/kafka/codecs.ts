@@ -1,6 +1,6 @@
 /**
  * Compression of batches. kafkajs brings gzip alone, at a level that costs more than the rest of a publish; lz4 costs
- * nothing in the end, since kafkajs has a third of the bytes to sum up and to copy (docs/adr/010).
+ * nothing in the end, since kafkajs has a third of the bytes to sum up and to copy (docs/adr/011).
  */
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';

@@ -206,17 +206,23 @@ function blameOf(
       baseline: '',
     };
   }
-  const ofEntry = healthyFor(trace, pools, limits);
-  const alike = ofEntry.filter(each => servicesOf(each) === servicesOf(trace));
+  const entry = JSON.stringify([trace.service, trace.operation]);
+  const services = servicesOf(trace);
+  const ofEntry = remembered(pools, `healthy ${entry}`, () => healthyFor(trace, pools, limits));
+  const alike = remembered(pools, `alike ${entry} ${services}`, () =>
+    ofEntry.filter(each => servicesOf(each) === services),
+  );
   const healthy = alike.length >= limits.minTraces ? alike : ofEntry;
   const count = BigInt(Math.max(1, healthy.length));
+  const baseline = `${entry} ${healthy === alike ? services : ''}`;
+  const usually = remembered(pools, `usually ${baseline}`, () => timePerElement(healthy));
   const elements = distinctElements(trace);
   const inSlowTier = elements.filter(
     element => tooSlow.length === 0 || tooSlow.some(tier => tier === null || tier === element.tier),
   );
   const candidates = (inSlowTier.length > 0 ? inSlowTier : elements).map(element => {
     const own = timeIn(trace, element);
-    const usual = healthy.reduce((sum, each) => sum + timeIn(each, element), 0n);
+    const usual = usually.get(JSON.stringify(element)) ?? 0n;
     return { element, own, excess: own * count - usual };
   });
   candidates.sort((a, b) => order(b.excess, a.excess) || order(b.own, a.own) || compareElements(a.element, b.element));
@@ -227,8 +233,27 @@ function blameOf(
     excess: healthy.length === 0 ? [0n, 1n] : [worst.excess, count],
     healthy,
     ofEntry,
-    baseline: JSON.stringify([trace.service, trace.operation, healthy === alike ? servicesOf(trace) : '']),
+    baseline,
   };
+}
+
+function timePerElement(traces: readonly OracleTrace[]): Map<string, bigint> {
+  const times = new Map<string, bigint>();
+  for (const section of traces.flatMap(({ path }) => path)) {
+    const key = JSON.stringify(toElement(section));
+    times.set(key, (times.get(key) ?? 0n) + section.selfNs);
+  }
+  return times;
+}
+
+/** Per question: thousands of bad traces may be held against the same healthy ones. */
+const memories = new WeakMap<object, Map<string, unknown>>();
+
+function remembered<Value>(question: object, key: string, compute: () => Value): Value {
+  const memory = memories.get(question) ?? new Map<string, unknown>();
+  memories.set(question, memory);
+  if (!memory.has(key)) memory.set(key, compute());
+  return memory.get(key) as Value;
 }
 
 /** Those with time of their own on the critical path. */

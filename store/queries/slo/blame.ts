@@ -12,7 +12,7 @@ import type { QueryOptions, Store } from '../../types.js';
 import { CURRENT_REVISIONS, minuteOf } from '../latency.js';
 import { literal } from '../literal.js';
 import { addBaselines, type Baseline, type Entry, type PathElement, type TraceKind } from './baselines.js';
-import { durationHolds, groupKeyOf, Verdict, verdictOf } from './conditions.js';
+import { durationHolds, groupKeyOf, groupKeyWith, Verdict, verdictOf } from './conditions.js';
 
 export interface BlameQuestion {
   readonly tenant: string;
@@ -280,12 +280,8 @@ function hasVerdict(question: BlameQuestion, table: TableName, verdict: number, 
   return group === undefined ? is : `${is} AND ${groupKeyOf(definition)} = ${keyOf(question)}`;
 }
 
-/** The text that `groupKeyOf` gives for the group, made by the same function: ClickHouse escapes as it likes. */
 function keyOf({ definition, group = {} }: BlameQuestion): string {
-  const members = definition.groupBy.map(
-    dimension => `${literal(`"${dimension}":`)}, toJSONString(${literal(group[dimension] ?? '')})`,
-  );
-  return members.length === 0 ? "'{}'" : `concat('{', ${members.join(", ',', ")}, '}')`;
+  return groupKeyWith(definition, group);
 }
 
 function minutesOf({ fromNs, toNs }: BlameQuestion): string {

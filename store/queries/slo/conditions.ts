@@ -54,10 +54,22 @@ export function verdictOf(selection: TraceSelection, good: GoodCondition, spans:
 
 /** An expression for the key of the group that a trace falls into: JSON text, its members in the order of `groupBy`. */
 export function groupKeyOf({ groupBy }: Pick<SloDefinition, 'groupBy'>): string {
+  return groupKey(groupBy, dimension => GROUP_VALUES[dimension]);
+}
+
+/** The key of the group with these values, by the same functions. */
+export function groupKeyWith(
+  { groupBy }: Pick<SloDefinition, 'groupBy'>,
+  values: Readonly<Partial<Record<GroupDimension, string>>>,
+): string {
+  return groupKey(groupBy, dimension => literal(values[dimension] ?? ''));
+}
+
+function groupKey(groupBy: readonly GroupDimension[], value: (dimension: GroupDimension) => string): string {
   if (groupBy.length === 0) return "'{}'";
   // toJSONString escapes / as well, as nobody does who asks for a group.
-  const text = (value: string) => `replaceAll(toJSONString(${value}), '\\\\/', '/')`;
-  const members = groupBy.map(dimension => `${literal(`"${dimension}":`)}, ${text(GROUP_VALUES[dimension])}`);
+  const text = (plain: string) => `replaceAll(toJSONString(${plain}), '\\\\/', '/')`;
+  const members = groupBy.map(dimension => `${literal(`"${dimension}":`)}, ${text(value(dimension))}`);
   return `concat('{', ${members.join(", ',', ")}, '}')`;
 }
 

@@ -1,6 +1,7 @@
 /** Puts the oracle's traces, and its counts of them, into the tables that blame is read from. */
 import { countingHash, type SloDefinition } from '../../../../schemas/index.js';
 import type { Store } from '../../../../store/index.js';
+import { groupKeyWith } from '../../../../store/queries/slo/conditions.js';
 import { groupBy } from '../../../oracle/group-by.js';
 import type { OracleTrace } from '../../../oracle/index.js';
 import { oracleGroup, oracleVerdict } from '../../../oracle/slo-blame.js';
@@ -111,8 +112,7 @@ export async function insertCounts(
     const verdicts = inCell.map(trace => oracleVerdict(trace, definition, good));
     const count = (verdict: string) => verdicts.filter(each => each === verdict).length;
     const total = verdicts.filter(verdict => verdict !== null).length;
-    const pairs = members.map(([name, value]) => `'"${name}":', toJSONString(${literal(value)})`);
-    const group = pairs.length === 0 ? "'{}'" : `concat('{', ${pairs.join(", ',', ")}, '}')`;
+    const group = groupKeyWith(definition, Object.fromEntries(members));
     const head = ['default', definition.name, countingHash(definition)].map(literal);
     const counts = [total, count('good'), count('bad'), count('unknown'), 'now()'];
     return total === 0 ? [] : `(${[...head, objective, `toDateTime(${minute})`, group, 1, 0, ...counts].join()})`;

@@ -1,17 +1,23 @@
 /**
- * `npm run bench`: spans per CPU-second of each stage of the hot path, then of the whole pipe. `-- stages` or `-- pipe`
- * runs one of them, `-- pipe 10` the pipe with ten rounds of the data.
+ * `npm run bench`: spans per CPU-second of each stage of the hot path, then of the whole pipe, then how long questions
+ * about SLOs take. `-- stages`, `-- pipe` or `-- slo` runs one of them, `-- pipe 10` the pipe with ten rounds of the data.
  */
 import { cpus } from 'node:os';
 import { loadData } from './data.js';
 import { benchPipe } from './pipe.js';
+import { benchSlo } from './slo.js';
 import { benchStages } from './stages.js';
 
 const [what = 'all', rounds = '3'] = process.argv.slice(2);
-const data = loadData();
 console.log(`node ${process.version}, ${cpus().length} × ${cpus()[0].model}`);
-console.log(
-  `${data.name}: ${data.spans} spans in ${data.bodies.length} requests, ${Math.round(data.bytes / data.spans)} protobuf bytes a span`,
-);
-if (what === 'all' || what === 'stages') await benchStages(data);
-if (what === 'all' || what === 'pipe') await benchPipe(data, Number(rounds));
+if (what !== 'slo') await benchSpans();
+if (what === 'all' || what === 'slo') await benchSlo();
+
+async function benchSpans(): Promise<void> {
+  const data = loadData();
+  console.log(
+    `${data.name}: ${data.spans} spans in ${data.bodies.length} requests, ${Math.round(data.bytes / data.spans)} protobuf bytes a span`,
+  );
+  if (what === 'all' || what === 'stages') await benchStages(data);
+  if (what === 'all' || what === 'pipe') await benchPipe(data, Number(rounds));
+}

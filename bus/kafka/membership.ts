@@ -102,9 +102,11 @@ export class Membership {
    * when the partition may be another's, and says nothing where it does not commit because kafkajs is about to give up.
    */
   async commit(offsets: readonly OffsetToCommit[]): Promise<void> {
-    if (this.#commit === null) throw new Error('nothing was fetched yet');
+    const topic = this.#topic;
     const partitions = offsets.map(offset => ({ ...offset, offset: String(offset.offset) }));
-    await this.#commit({ topics: [{ topic: this.#topic, partitions }] });
+    if (this.#commit !== null) await this.#commit({ topics: [{ topic, partitions }] });
+    // No record was fetched yet: these pass offsets that hold none, and if it comes to nothing, nothing is lost.
+    else await this.#consumer.commitOffsets(partitions.map(offset => ({ topic, ...offset })));
   }
 
   /** Without effect while there is no membership. */

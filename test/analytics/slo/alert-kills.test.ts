@@ -20,7 +20,7 @@ import {
 } from './support/alerts.js';
 
 const START = Date.parse('2026-11-10T00:00:00Z') / 60_000;
-const SEEDS = Number(process.env.ALERT_KILL_SEEDS ?? 4);
+const SEEDS = Number(process.env.ALERT_KILL_SEEDS ?? 2);
 const FIRST_SEED = Number(process.env.ALERT_KILL_FIRST_SEED ?? 1);
 
 let store: Store;
@@ -104,8 +104,9 @@ class Run {
   async act(which: number): Promise<void> {
     const living = this.#jobs[which];
     if (living === undefined || living.isDead()) {
-      const { store: through, isDead } = mortal(1 + this.upTo(12), this.random() < 0.5);
-      this.#jobs[which] = { job: alertJob(through), isDead };
+      const { store: through, isDead } = mortal(1 + this.upTo(5), this.random() < 0.5);
+      // What was evaluated must wait while further minutes are evaluated.
+      this.#jobs[which] = { job: alertJob(through, { settleMs: 400 }), isDead };
     }
     const { job, isDead } = this.#jobs[which];
     await (this.random() < 0.6 ? job.pass() : job.send()).catch(() => undefined);
@@ -117,7 +118,7 @@ class Run {
       await perMinute(minute);
       await completeTo(store, minute);
       this.hook.behaviours.push(...Array.from({ length: 3 }, () => BEHAVIOURS[this.upTo(BEHAVIOURS.length)]));
-      for (let round = 0; round < 2; round++) await Promise.all([this.act(0), this.act(1)]);
+      for (let round = 0; round < 3; round++) await Promise.all([this.act(0), this.act(1)]);
     }
     this.hook.behaviours = [];
     await completeTo(store, START + 90);

@@ -45,6 +45,7 @@ export class Ledger {
       in_flight: inFlight,
       too_late: tooLate,
       dead_letter: log.deadLetterItems,
+      ...(log.isEstimate && inFlight > 0 && { estimated: ['received', 'in_flight'] as const }),
     };
   }
 

@@ -20,6 +20,8 @@ export interface LogView {
   /** Those of `rejected` that were found only in the log, and so are in `appendedItems` too. Default 0. */
   readonly rejectedInLogItems?: number;
   readonly deadLetterItems: number;
+  /** Whether `appendedItems` is an estimate as long as not everything is committed. Default: it is exact. */
+  readonly isEstimate?: boolean;
 }
 
 export interface Readiness {

@@ -50,6 +50,8 @@ export interface PartitionState extends PartitionOffsets {
 
 export interface BusState {
   readonly partitions: readonly PartitionState[];
+  /** Whether `appendedItems` is an estimate of what is not committed yet; absent: it is exact. */
+  readonly isEstimate?: boolean;
   /** Cumulative named counters (`rejected.<reason>`, `dead_letter`, …). */
   readonly counters: Readonly<Record<string, number>>;
   /**

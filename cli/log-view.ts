@@ -8,7 +8,7 @@ const REJECTED = 'rejected.';
 const REJECTED_IN_LOG = 'rejected_in_log.';
 
 /** The log's state in the words of the ledger: its items are spans. */
-export function viewOf({ partitions, counters }: BusState): LogView {
+export function viewOf({ partitions, counters, isEstimate = false }: BusState): LogView {
   const rejected: Record<string, number> = {};
   let rejectedInLogItems = 0;
   for (const [name, count] of Object.entries(counters)) {
@@ -24,6 +24,7 @@ export function viewOf({ partitions, counters }: BusState): LogView {
     rejected,
     rejectedInLogItems,
     deadLetterItems: counters.dead_letter ?? 0,
+    isEstimate,
   };
 }
 

@@ -110,6 +110,11 @@ export const LedgerAnswer = z.strictObject({
   in_flight: count,
   too_late: count.describe('Of the stored: received after the lateness, so not part of their trace.'),
   dead_letter: count,
+  estimated: z
+    .array(z.enum(['received', 'in_flight']))
+    .readonly()
+    .optional()
+    .describe('Figures that are estimates until what the log holds is stored (over Kafka); absent: all are exact.'),
 });
 export type LedgerAnswer = z.output<typeof LedgerAnswer>;
 

@@ -149,6 +149,7 @@ class KafkaBus implements Bus {
         committedItems: counts.items,
         appendedItems: counts.items + Math.round((offsets.endOffset - offsets.committedOffset) * itemsPerRecord),
       })),
+      isEstimate: positions.some(({ endOffset, committedOffset }) => endOffset > committedOffset),
       counters: positions.reduce((sum: Tallies, { counts }) => addedTallies(sum, counts.tallies), {}),
     };
   }

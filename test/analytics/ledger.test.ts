@@ -88,6 +88,14 @@ test('spans that come between two answers are seen by the second', async () => {
   expect(await ledger()).toMatchObject({ stored: 2, in_flight: 6 });
 });
 
+test('says which figures are estimates, as long as something is in flight', async () => {
+  expect(await ledger()).not.toHaveProperty('estimated');
+  api.log = { ...LOG, isEstimate: true };
+  expect(await ledger()).toMatchObject({ estimated: ['received', 'in_flight'] });
+  await insertArrivals(store, [{ traceId: traceId(1), offset: 0, spans: 100 }]);
+  expect(await ledger()).not.toHaveProperty('estimated');
+});
+
 test('spans refused only when their record was read are counted as received once', async () => {
   api.log = { ...LOG, rejectedInLogItems: 3 };
   expect(await ledger()).toMatchObject({ received: 11, in_flight: 5 });

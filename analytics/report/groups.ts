@@ -1,23 +1,15 @@
 /** The figures of one objective over a report's window: the same functions, of the same counts, as in the API's answers. */
 import type { ReportGroup } from '../../schemas/index.js';
-import {
-  type CountedSlo,
-  type MinuteSpan,
-  type SloMinute,
-  type SloStretches,
-  type Store,
-  sloStretches,
-} from '../../store/index.js';
+import type { CountedSlo, MinuteSpan, SloMinute, Store } from '../../store/index.js';
 import {
   burnDown,
   CountSeries,
-  mergeCounts,
   type SloStatus,
   type StatusQuestion,
   sliceMinutesOf,
   statusOf,
 } from '../slo/math/index.js';
-import { cellsOf, MAX_GROUPS, type ObjectiveStanding, readStandings } from '../slo/standing.js';
+import { type ObjectiveStanding, readStandings } from '../slo/standing.js';
 import { budgetOf } from '../slo/status-answer.js';
 import { minuteText } from '../slo/times.js';
 
@@ -27,7 +19,6 @@ const WORST_DAYS = 5;
 const MINUTES_PER_DAY = 1_440;
 const STEPS_MINUTES: readonly number[] = [1, 5, 15, 30, 60, 120, 180, 360, 720, 1_440];
 const MAX_POINTS = 124;
-const READS = 3;
 
 export interface ObjectiveGroups {
   /** All together, then one per value of `groupBy`, those with the most bad events first. */
@@ -44,59 +35,32 @@ type Question = Pick<StatusQuestion, 'slo' | 'objective' | 'atMinute'> & { reado
 
 /** One for each objective. */
 export async function readGroups(store: Store, slo: CountedSlo, window: GroupsWindow): Promise<ObjectiveGroups[]> {
-  const { atMinute } = window;
-  const span = { fromMinute: window.fromMinute, toMinute: window.toMinute };
-  // What is counted between two looks would be in one and not in the other.
-  for (let read = 1; ; read++) {
-    const standings = await readStandings(store, slo, { atMinute, burnMinutes: [], span });
-    const answers: ObjectiveGroups[] = [];
-    for (const [index, standing] of standings.entries()) {
-      const question = { slo: slo.spec, objective: slo.spec.objectives[index], atMinute, span };
-      const stretches = await readSteps(store, slo, index, question);
-      if (read < READS && !isSame(standing.whole, stretches, span)) break;
-      answers.push(groupsOf(slo, standing, stretches, question));
-    }
-    if (answers.length === standings.length) return answers;
-  }
-}
-
-function readSteps(store: Store, slo: CountedSlo, objective: number, question: Question): Promise<SloStretches[]> {
-  const { atMinute, span } = question;
-  const slice = sliceMinutesOf(question.objective);
-  const fromMinute = span.fromMinute - (slice - 1);
+  const { fromMinute, toMinute, atMinute } = window;
+  const span = { fromMinute, toMinute };
+  const edges = daysOf(span, atMinute).map(day => day.fromMinute);
   const step = stepMinutesOf(span);
-  const edges = [span.fromMinute, ...daysOf(span, atMinute).map(day => day.fromMinute)];
-  for (let edge = span.fromMinute; edge < atMinute; edge += step) edges.push(edge);
-  const stepMinutes = slo.spec.budgetingMethod === 'Occurrences' ? null : slice;
-  const read = { objectives: [objective], spans: [{ fromMinute, toMinute: atMinute }], edges, stepMinutes };
-  return sloStretches(store, cellsOf(slo), read, MAX_GROUPS);
-}
-
-function isSame(whole: SloStatus, stretches: readonly SloStretches[], { fromMinute }: MinuteSpan): boolean {
-  const sums = new CountSeries(mergeCounts(stretches.map(({ cells }) => cells))).sum(fromMinute, Number.MAX_VALUE);
-  return sums.good === whole.good && sums.bad === whole.bad && sums.unknown === whole.unknown;
+  for (let edge = fromMinute; edge < atMinute; edge += step) edges.push(edge);
+  const standings = await readStandings(store, slo, { atMinute, burnMinutes: [], span, edges });
+  return standings.map((standing, index) => {
+    const question = { slo: slo.spec, objective: slo.spec.objectives[index], atMinute, span };
+    return groupsOf(slo, standing, question);
+  });
 }
 
 function groupsOf(
   { spec }: CountedSlo,
-  { whole, groups }: ObjectiveStanding,
-  stretches: readonly SloStretches[],
+  { whole, wholeCells, groups }: ObjectiveStanding,
   question: Question,
 ): ObjectiveGroups {
-  const all = groupOf({}, whole, mergeCounts(stretches.map(({ cells }) => cells)), question);
+  const all = groupOf({}, whole, wholeCells, question);
   if (spec.groupBy.length === 0) return { groups: [all], note: undefined };
   const worstFirst = groups.toSorted((a, b) => b.status.bad - a.status.bad || b.status.total - a.status.total);
-  const cellsByKey = new Map(stretches.map(({ groupKey, cells }) => [keyText(JSON.parse(groupKey)), cells]));
   const shown = worstFirst
     .slice(0, MAX_GROUPS_SHOWN)
-    .map(({ key, status }) => groupOf(key, status, cellsByKey.get(keyText(key)) ?? [], question));
+    .map(({ key, status, cells }) => groupOf(key, status, cells, question));
   const left = groups.length - shown.length;
   const note = left === 0 ? undefined : `of ${groups.length} groups the ${shown.length} with the most bad events`;
   return { groups: [all, ...shown], note };
-}
-
-function keyText(key: Readonly<Record<string, string>>): string {
-  return JSON.stringify(Object.entries(key).sort());
 }
 
 function groupOf(

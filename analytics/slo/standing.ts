@@ -27,11 +27,14 @@ const PARTS = 128;
 export interface GroupStanding {
   readonly key: Readonly<Record<string, string>>;
   readonly status: SloStatus;
+  /** What it was made of: sums of stretches, each at the first minute of its stretch. */
+  readonly cells: readonly SloMinute[];
 }
 
 export interface ObjectiveStanding {
   /** All groups together. */
   readonly whole: SloStatus;
+  readonly wholeCells: readonly SloMinute[];
   readonly groups: readonly GroupStanding[];
 }
 
@@ -40,6 +43,8 @@ export interface StandingQuestion {
   readonly burnMinutes: readonly number[];
   /** As in `StatusQuestion`. */
   readonly span?: WindowSpan;
+  /** Where stretches shall end, too: for whoever asks more of the cells. */
+  readonly edges?: readonly number[];
 }
 
 /** One for each objective of the definition, in its order. Throws an ApiError where there are too many groups. */
@@ -51,7 +56,7 @@ export async function readStandings(
   const standings: ObjectiveStanding[] = [];
   for (const [objectives, slice] of bySlices(slo.spec)) {
     const questions = objectives.map(index => ({ slo: slo.spec, objective: slo.spec.objectives[index], ...question }));
-    const stretches = await readStretches(store, slo, objectives, questions, slice);
+    const stretches = await readStretches(store, slo, objectives, questions, slice, question.edges ?? []);
     for (const [at, index] of objectives.entries()) {
       const own = stretches.filter(({ objective }) => objective === index);
       standings[index] = await standingOf(store, slo, index, own, questions[at]);
@@ -76,6 +81,7 @@ async function readStretches(
   objectives: readonly number[],
   questions: readonly StatusQuestion[],
   sliceMinutes: number,
+  edges: readonly number[],
 ): Promise<SloStretches[]> {
   const [{ atMinute }] = questions;
   const isSliced = slo.spec.budgetingMethod !== 'Occurrences';
@@ -86,7 +92,7 @@ async function readStretches(
     {
       objectives,
       spans: [{ fromMinute, toMinute: atMinute }],
-      edges: [...edgesOf(questions[0]), ...(isSliced ? [] : partsOf(questions[0]))],
+      edges: [...edges, ...edgesOf(questions[0]), ...(isSliced ? [] : partsOf(questions[0]))],
       stepMinutes: isSliced ? sliceMinutes : null,
     },
     objectives.length * MAX_GROUPS + 1,
@@ -130,13 +136,15 @@ async function standingOf(
   const minutes = isCoarse ? await readMinutes(store, slo, objective, exhausted, question) : [];
   const [first, ...groups] = all.map(({ groupKey, cells, status }) => {
     const { exhaustedAtMinute } = status.budget;
-    if (!isCoarse || exhaustedAtMinute === null) return { groupKey, status };
+    if (!isCoarse || exhaustedAtMinute === null) return { groupKey, cells, status };
     const own = groupKey === '' ? minutes : minutes.filter(each => each.groupKey === groupKey);
-    return { groupKey, status: refined(cells, mergeCounts(own.map(each => each.cells)), exhaustedAtMinute, question) };
+    const minutely = mergeCounts(own.map(each => each.cells));
+    return { groupKey, cells, status: refined(cells, minutely, exhaustedAtMinute, question) };
   });
   return {
     whole: first.status,
-    groups: groups.map(({ groupKey, status }) => ({ key: JSON.parse(groupKey), status })),
+    wholeCells: first.cells,
+    groups: groups.map(({ groupKey, cells, status }) => ({ key: JSON.parse(groupKey), cells, status })),
   };
 }
 

@@ -77,7 +77,9 @@ export class Auditor {
         if (!from.some(partition => partitions.has(partition))) continue;
         isClean = false;
         if (lastReceivedMs + this.#options.quietMs >= watermarkMs || this.#open.isOpen(tenant, traceId)) continue;
-        const own = from.find(partition => partitions.has(partition)) ?? from[0];
+        // One that was lost meanwhile is another's: here nobody would look at the trace again.
+        const own = from.find(partition => this.#sinceMs.has(partition));
+        if (own === undefined) continue;
         this.#open.markForRestitch(tenant, traceId, own, lastReceivedMs);
         this.lastFindings++;
       }

@@ -232,9 +232,9 @@ export async function simulate(seed: number, plan: Plan): Promise<Outcome> {
     await new Promise(resolve => setImmediate(resolve));
     if (bus.nowMs > START_MS + LIFETIME_MS && !isStable) {
       isStable = true;
-      for (const life of lives.splice(0)) life.die();
+      // Of a group, those that have lived through all of it must come to an end with it, too.
+      if (!plan.isGroup) for (const life of lives.splice(0)) life.die();
       begin();
-      if (plan.isGroup) begin();
     }
     if (isStable && bus.isDrained && isSettled(bus, store, lives)) break;
     if (turns > 200_000) throw new Error(`does not settle: ${JSON.stringify([...store.progress.values()])}`);

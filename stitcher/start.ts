@@ -1,6 +1,7 @@
 /** Starts a stitcher with the parts that only this room knows how to choose, and reports on it in /metrics. */
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { Stitcher, type StitcherOptions } from './stitcher.js';
+import type { StitcherOptions } from './options.js';
+import { Stitcher } from './stitcher.js';
 
 export interface StitcherStartOptions extends Omit<StitcherOptions, 'auditOverlapMs' | 'tickMs' | 'offsetsEveryMs'> {
   readonly registry: Registry;

@@ -5,16 +5,15 @@
  * Order within a batch: spans stored → arrivals stored → spans taken into memory → offsets committed. So a revision is
  * never written for spans that are not stored, and what is committed is stored.
  */
-import type { Logger } from 'pino';
-import type { Bus, BusConsumer } from '../bus/index.js';
-import type { SpanReader } from '../otlp/index.js';
-import type { TraceStore } from '../store/index.js';
+import type { BusConsumer } from '../bus/index.js';
 import { Assembler } from './assembly/index.js';
 import { Auditor } from './auditor.js';
+import { Background } from './background.js';
 import { Batch } from './batch.js';
 import { BatchWriter } from './batch-writer.js';
 import { Closer, type SlotToRestitch } from './closer.js';
-import { OpenTraces, type Windows } from './open-traces.js';
+import { OpenTraces } from './open-traces.js';
+import type { StitcherOptions } from './options.js';
 import { Ownership } from './ownership.js';
 import { Patience } from './patience.js';
 import { ProgressWriter, type StitcherProgress } from './progress.js';
@@ -23,32 +22,6 @@ import { RevisionWriter } from './revision-writer.js';
 import { TraceRows } from './trace-rows.js';
 import { TraceState } from './trace-table.js';
 import { Watermarks } from './watermarks.js';
-
-export interface StitcherOptions {
-  readonly bus: Bus;
-  readonly store: TraceStore;
-  readonly reader: SpanReader;
-  readonly logger: Logger;
-  /** Names this stitcher in the store; no other that lives may have the same. */
-  readonly instance: string;
-  /** Epoch milliseconds. */
-  readonly clock: () => number;
-  readonly windows: Windows;
-  readonly latenessMs: number;
-  readonly maxClockSkewMs: number;
-  readonly auditEveryMs: number;
-  readonly auditOverlapMs: number;
-  readonly maxMemoryBytes: number;
-  readonly batchMaxBytes: number;
-  /** A batch is stored at the latest this long after its first record was read. */
-  readonly flushEveryMs: number;
-  /** Longest wait for records, and so between looks at what is due. */
-  readonly tickMs: number;
-  /** How often the log is asked for its ends, at most. */
-  readonly offsetsEveryMs: number;
-  /** Remembers 2^(bits − 1) traces or more that it has let go of, in 40 bytes × 2^bits. Default 20. */
-  readonly seenCapacityBits?: number;
-}
 
 const RESTITCH_BATCH = 200;
 const MAX_PENDING_ROW_BLOCKS = 2;
@@ -75,15 +48,12 @@ export class Stitcher {
   readonly #abort = new AbortController();
   #filling = new Batch();
   #spare = new Batch();
-  /** Background work; each settles without rejecting (see #guard) and is null or settled when there is none. */
-  #storing: Promise<void> = Promise.resolve();
-  #restitching: Promise<void> | null = null;
-  #auditing: Promise<void> | null = null;
-  #reporting: Promise<void> | null = null;
+  readonly #background = new Background<'storing' | 'rows' | 'restitching' | 'auditing' | 'reporting'>(
+    this.#abort.signal,
+  );
   /** Numbers finished writes: the auditor is clean up to one of them. */
   #writeSequence = 0;
   #stopping = false;
-  #failure: unknown = null;
 
   static async start(options: StitcherOptions): Promise<Stitcher> {
     return new Stitcher(options, await options.bus.consumer());
@@ -154,19 +124,19 @@ export class Stitcher {
   async #run(): Promise<void> {
     try {
       while (!this.#stopping) {
-        this.#throwFailure();
+        this.#background.throwFailure();
         await this.#fill();
         await this.#advance();
       }
       await this.#flush();
-      await this.#storing;
+      await this.#background.ended('storing');
       await this.#advance();
-      await Promise.all([this.#revisionWriter.flush(), this.#restitching, this.#auditing]);
-      this.#throwFailure();
+      await Promise.all([this.#revisionWriter.flush(), this.#background.ended('restitching', 'auditing')]);
+      this.#background.throwFailure();
       await this.#progress.write(this.#state(), this.#options.clock(), true);
     } finally {
       this.#abort.abort();
-      await Promise.allSettled([this.#storing, this.#restitching, this.#auditing, this.#reporting]);
+      await this.#background.ended('storing', 'restitching', 'auditing', 'reporting');
       await this.#consumer.close();
     }
   }
@@ -186,13 +156,13 @@ export class Stitcher {
 
   /** Starts storing the filled batch, once the one before is committed. */
   async #flush(): Promise<void> {
-    await this.#storing;
-    this.#throwFailure();
+    await this.#background.ended('storing');
+    this.#background.throwFailure();
     const batch = this.#filling;
     if (batch.isEmpty) return;
     this.#filling = this.#spare;
     this.#spare = batch;
-    this.#storing = this.#guard(this.#store(batch));
+    this.#background.start('storing', this.#store(batch));
   }
 
   async #store(batch: Batch): Promise<void> {
@@ -244,13 +214,17 @@ export class Stitcher {
     this.#flushRows();
     if (this.#revisionWriter.pending > MAX_PENDING_ROW_BLOCKS) await this.#revisionWriter.flush();
     this.#startRestitch();
-    const isQuiet = this.#revisionWriter.pending === 0 && this.#restitching === null && !this.#stopping;
-    if (isQuiet && this.#auditing === null && this.auditor.isDue(clock(), this.#writeSequence)) this.#startAudit();
-    if (this.#reporting === null && !this.#stopping) this.#startReport();
+    if (this.#stopping) return;
+    const isBusy =
+      this.#revisionWriter.pending > 0 ||
+      this.#background.isRunning('restitching') ||
+      this.#background.isRunning('auditing');
+    if (!isBusy && this.auditor.isDue(clock(), this.#writeSequence)) this.#startAudit();
+    if (!this.#background.isRunning('reporting')) this.#startReport();
   }
 
   #flushRows(): void {
-    if (this.#revisionWriter.hasRows) void this.#guard(this.#storeRows());
+    if (this.#revisionWriter.hasRows) this.#background.start('rows', this.#storeRows());
   }
 
   async #storeRows(): Promise<void> {
@@ -259,13 +233,11 @@ export class Stitcher {
   }
 
   #startRestitch(): void {
-    if (this.#restitching !== null) return;
+    if (this.#background.isRunning('restitching')) return;
     const batch = this.#closer.takeRestitches(RESTITCH_BATCH);
     if (batch.length === 0) return;
     const pass = this.#patience.attempt('restitching', this.#restitch(batch), () => this.#closer.putBack(batch));
-    this.#restitching = this.#guard(pass).finally(() => {
-      this.#restitching = null;
-    });
+    this.#background.start('restitching', pass);
   }
 
   async #restitch(batch: readonly SlotToRestitch[]): Promise<void> {
@@ -284,22 +256,18 @@ export class Stitcher {
   #startAudit(): void {
     const watermarkMs = this.#watermarks.lowest(this.#ownership.partitions);
     const pass = this.auditor.run(this.#writeSequence, watermarkMs, this.#options.clock);
-    this.#auditing = this.#guard(this.#patience.attempt('auditing', pass)).finally(() => {
-      this.#auditing = null;
-    });
+    this.#background.start('auditing', this.#patience.attempt('auditing', pass));
   }
 
   #startReport(): void {
     const report = this.#progress.write(this.#state(), this.#options.clock());
-    this.#reporting = this.#guard(this.#patience.attempt('reporting', report)).finally(() => {
-      this.#reporting = null;
-    });
+    this.#background.start('reporting', this.#patience.attempt('reporting', report));
   }
 
   #state(): StitcherProgress {
     const { partitions } = this.#ownership;
     const { pending: rowBlocks, lastStoredMs } = this.#revisionWriter;
-    const pending = this.#closer.toRestitch.length + rowBlocks + Number(this.#restitching !== null);
+    const pending = this.#closer.toRestitch.length + rowBlocks + Number(this.#background.isRunning('restitching'));
     return {
       partitions: this.#watermarks.committedOffsets(partitions),
       watermark_ms: this.#watermarks.lowest(partitions),
@@ -309,18 +277,5 @@ export class Stitcher {
       audited_through_ms: this.auditor.auditedThroughMs,
       last_trace_row_ms: lastStoredMs,
     };
-  }
-
-  /** Background work reports its failure to the loop instead of rejecting unhandled. */
-  async #guard(work: Promise<void>): Promise<void> {
-    try {
-      await work;
-    } catch (error) {
-      if (!this.#abort.signal.aborted) this.#failure ??= error;
-    }
-  }
-
-  #throwFailure(): void {
-    if (this.#failure !== null) throw this.#failure;
   }
 }

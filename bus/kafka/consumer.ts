@@ -1,6 +1,6 @@
 /**
  * The stitchers' consumer over a Kafka group, polled as the embedded log's consumer is. It outlives memberships
- * (membership.ts): where kafkajs gives one up, because the brokers are away, the next begins as soon as one answers.
+ * (standing-membership.ts).
  *
  * Ownership. kafkajs tells of each new assignment before it fetches anything under it. What is in the old assignment and
  * not in the new one is lost: its queued records are dropped, and `takeRevoked` tells the stitcher that all it was handed
@@ -19,13 +19,14 @@ import type { Admin, EachBatchPayload } from 'kafkajs';
 import type { Logger } from 'pino';
 import { BusError } from '../errors.js';
 import type { BusConsumer, CommitPoint, DeadLetter, LogRecord } from '../types.js';
-import { isFinal, rootCause } from './failures.js';
+import { rootCause } from './failures.js';
 import { FetchedQueue } from './fetched-queue.js';
-import { Membership, type MembershipEvents, type MembershipOptions } from './membership.js';
+import type { MembershipOptions } from './membership.js';
 import { OwnedPartition } from './owned-partition.js';
 import { type CommittedPosition, fetchCommitted } from './positions.js';
 import { encodeCounts, NO_COUNTS } from './prefix-counts.js';
 import { factsOf } from './record-headers.js';
+import { StandingMembership } from './standing-membership.js';
 
 export interface KafkaConsumerOptions {
   readonly membership: MembershipOptions;
@@ -52,11 +53,7 @@ export class KafkaConsumer implements BusConsumer {
   /** Numbers assignments: what was begun under an older one is void. */
   #assignment = 0;
   #isPaused = false;
-  #membership: Membership;
-  /** Settles, never rejects, when the newest membership has begun or failed to. */
-  #beginning: Promise<void> = Promise.resolve();
-  #nextBeginning: NodeJS.Timeout | undefined;
-  #failures = 0;
+  readonly #membership: StandingMembership;
   #committing: Promise<void> | null = null;
   #closing: Promise<void> | undefined;
 
@@ -74,7 +71,14 @@ export class KafkaConsumer implements BusConsumer {
 
   private constructor(options: KafkaConsumerOptions) {
     this.#options = options;
-    this.#membership = this.#newMembership();
+    const events = {
+      joined: (assigned: readonly number[]) => this.#joined(assigned),
+      batch: (payload: EachBatchPayload) => this.#takeBatch(payload),
+      passed: (partition: number, firstOffset: number, endOffset: number) =>
+        void this.#pass(partition, firstOffset, endOffset),
+      failed: options.onCrash,
+    };
+    this.#membership = new StandingMembership(options.membership, events, options.logger);
   }
 
   get partitions(): readonly number[] {
@@ -113,57 +117,8 @@ export class KafkaConsumer implements BusConsumer {
     return this.#closing;
   }
 
-  #newMembership(): Membership {
-    const isCurrent = () => this.#membership === membership;
-    const events: MembershipEvents = {
-      joined: assigned => {
-        if (isCurrent()) this.#joined(assigned);
-      },
-      batch: async payload => {
-        if (isCurrent()) await this.#takeBatch(payload);
-      },
-      passed: (partition, firstOffset, endOffset) => {
-        if (isCurrent()) void this.#pass(partition, firstOffset, endOffset);
-      },
-      ended: error => {
-        if (isCurrent()) this.#ended(error);
-      },
-    };
-    const membership = new Membership(this.#options.membership, events);
-    return membership;
-  }
-
-  /** kafkajs has given up. What it was given is somebody else's by and by; unless it is of no use, it begins again. */
-  #ended(error: Error): void {
-    this.#joined([]);
-    if (this.#closing !== undefined) return;
-    if (isFinal(error)) {
-      this.#options.onCrash(error);
-      return;
-    }
-    const pauseMs = Math.min(COMMIT_PAUSE_MS * 2 ** this.#failures++, LONGEST_PAUSE_MS);
-    this.#options.logger.warn({ reason: rootCause(error).message, pauseMs }, 'left the group, joining again');
-    this.#nextBeginning = setTimeout(() => {
-      this.#beginning = this.#begin();
-    }, pauseMs);
-  }
-
-  async #begin(): Promise<void> {
-    await this.#membership.close();
-    if (this.#closing !== undefined) return;
-    const membership = this.#newMembership();
-    this.#membership = membership;
-    this.#isPaused = false;
-    try {
-      await membership.run();
-    } catch (error) {
-      this.#ended(error as Error);
-    }
-  }
-
   #joined(assigned: readonly number[]): void {
     this.#assignment++;
-    if (assigned.length > 0) this.#failures = 0;
     const lost = [...this.#owned.keys()].filter(partition => !assigned.includes(partition));
     for (const partition of lost) this.#owned.delete(partition);
     this.#revoked.push(...lost);
@@ -324,11 +279,8 @@ export class KafkaConsumer implements BusConsumer {
   }
 
   async #close(): Promise<void> {
-    clearTimeout(this.#nextBeginning);
     this.#queue.wake();
     await Promise.allSettled([this.#committing, this.#membership.close()]);
-    await this.#beginning;
-    await this.#membership.close();
     this.#options.onClosed();
   }
 }

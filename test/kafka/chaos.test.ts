@@ -16,7 +16,6 @@ describe(`every role and the broker killed under load, a stitcher joining and le
 
   beforeAll(async () => {
     broker = await Broker.start();
-    // A short session, so that a stitcher that was killed is missed soon.
     cluster = await Cluster.start({ brokers: [broker.address], ingests: 2, stitchers: 2, partitions: 8 });
   });
 

@@ -73,7 +73,6 @@ describe('a login', () => {
     const lines: LogLine[] = [];
     const logger = logInto(lines);
     const wrong = `${PASSWORD}-not`;
-    const startedMs = performance.now();
     const opening = openKafkaBus(
       optionsFor({ brokers: [broker.addressOf('SASL')], sasl: sasl(mechanism, wrong), logger }),
     );
@@ -83,7 +82,6 @@ describe('a login', () => {
     );
     expect(error).toMatchObject({ code: 'BUS_REFUSED', retryable: false });
     expect(error.message).toContain(broker.addressOf('SASL'));
-    expect(performance.now() - startedMs).toBeLessThan(10_000);
     expect(JSON.stringify(lines) + error.message + error.stack).not.toContain(wrong);
   });
 

@@ -108,7 +108,7 @@ describe('the publisher', () => {
   });
 
   it('refuses at once what a partition in trouble would only let wait, and takes it when the trouble is over', async () => {
-    const { link, publisher } = open({ deliveryTimeoutMs: 4_000 });
+    const { link, publisher } = open({ deliveryTimeoutMs: 30_000 });
     let isAway = true;
     link.answer = ({ partition }) => {
       if (isAway && partition === 0) throw failure('LEADER_NOT_AVAILABLE', true);
@@ -117,7 +117,8 @@ describe('the publisher', () => {
     await sleep(2_300);
     const startedMs = performance.now();
     await expect(publisher.publish([record(0, 'a')], {})).rejects.toMatchObject({ code: 'BUS_UNAVAILABLE' });
-    expect(performance.now() - startedMs).toBeLessThan(200);
+    // At once, not when its time is over.
+    expect(performance.now() - startedMs).toBeLessThan(15_000);
     await publisher.publish([record(1, 'other')], {});
     isAway = false;
     await probe;
@@ -125,7 +126,7 @@ describe('the publisher', () => {
   });
 
   it('holds no more than it may, while a send hangs, and nothing of what was given up but that send', async () => {
-    const { link, publisher } = open({ maxQueuedBytes: 50_000, deliveryTimeoutMs: 300 });
+    const { link, publisher } = open({ maxQueuedBytes: 50_000, deliveryTimeoutMs: 1_000 });
     let letGo = () => {};
     link.answer = () =>
       new Promise(answered => {
@@ -140,7 +141,7 @@ describe('the publisher', () => {
     const startedMs = performance.now();
     const [next] = await publishTexts(publisher, 0, text);
     expect(next).toMatchObject({ status: 'rejected', reason: { code: 'BUS_UNAVAILABLE' } });
-    expect(performance.now() - startedMs).toBeLessThan(100);
+    expect(performance.now() - startedMs).toBeLessThan(900);
     link.answer = () => {};
     letGo();
     await sleep(10);

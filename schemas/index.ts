@@ -4,6 +4,7 @@ export * from './clickhouse.js';
 export * from './clickhouse-cluster.js';
 export { SLO_MARKER_OBJECTIVE } from './clickhouse-slo.js';
 export * from './config.js';
+export * from './config-conflicts.js';
 export { listFromText } from './config-values.js';
 export * from './report-parameters.js';
 export * from './rules.js';

@@ -19,6 +19,8 @@ export * from './queries/progress.js';
 export * from './queries/rollups.js';
 export * from './queries/slo/baselines.js';
 export * from './queries/slo/blame.js';
+export type { BlameQuestion } from './queries/slo/blame-traces.js';
+export { healthyMinutes, healthySums, type MinuteChoice } from './queries/slo/healthy.js';
 export * from './queries/slo/index.js';
 export * from './queries/stitching.js';
 export * from './queries/traces.js';

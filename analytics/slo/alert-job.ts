@@ -4,7 +4,6 @@
  * Any number of jobs may run, without a leader: what follows from a state and the counts is the same whoever works it
  * out, and a state is only ever replaced by what follows from it. Nothing is remembered that a restart would miss.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   alertSeries,
   type CountedSlo,
@@ -13,6 +12,7 @@ import {
   saveAlerts,
   storedAlerts,
 } from '../../store/index.js';
+import { PacedLoop } from '../paced-loop.js';
 import type { Parts } from '../settings.js';
 import { incompleteShares, MAX_INCOMPLETE_SHARE } from './alerts/completeness.js';
 import { conditionsOf, evaluateSlo, isQuiet } from './alerts/evaluate.js';
@@ -61,10 +61,11 @@ export class AlertJob {
   readonly #metrics: AlertMetrics;
   readonly #outbox: Outbox;
   readonly #sender: Sender;
-  readonly #stop = new AbortController();
+  readonly #evaluating: PacedLoop;
+  /** Apart: a webhook that hangs holds up no alert. */
+  readonly #sending: PacedLoop;
   /** Up to where SLOs were evaluated, by what they said: groups without events have no state that would tell. */
   readonly #evaluated = new Map<string, string>();
-  #running: Promise<unknown> = Promise.resolve();
 
   constructor(parts: AlertJobParts, settings: Partial<AlertSettings> & Pick<AlertSettings, 'random'>) {
     this.#parts = parts;
@@ -72,25 +73,24 @@ export class AlertJob {
     this.#metrics = createAlertMetrics(parts.registry);
     this.#outbox = new Outbox(parts.store, this.#settings.settleMs);
     this.#sender = new Sender({ ...parts, metrics: this.#metrics }, this.#settings);
+    const { everyMs, sendEveryMs } = this.#settings;
+    this.#evaluating = this.#loop('evaluating alerts', everyMs, () => this.pass());
+    this.#sending = this.#loop('sending notifications', sendEveryMs, () => this.send());
   }
 
   start(): void {
-    const { everyMs, sendEveryMs } = this.#settings;
-    const evaluating = this.#repeat(everyMs, 'evaluating alerts failed', () => this.pass());
-    // Apart: a webhook that hangs holds up no alert.
-    const sending = this.#repeat(sendEveryMs, 'sending notifications failed', () => this.send());
-    this.#running = Promise.all([evaluating, sending]);
+    this.#evaluating.start();
+    this.#sending.start();
   }
 
   /** Gives up the tries under way, and waits for the passes. */
   async close(): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
+    await Promise.all([this.#evaluating.close(), this.#sending.close()]);
   }
 
   /** Sends what is due. Returns how many notifications were sent. */
   send(): Promise<number> {
-    return this.#sender.pass(this.#stop.signal);
+    return this.#sender.pass(this.#sending.signal);
   }
 
   /** Tells what is settled, then evaluates what is due. Returns how many states it meant to change. */
@@ -104,7 +104,7 @@ export class AlertJob {
     await this.#outbox.tell(kept, slos, serverNowMs);
     let changes = 0;
     for (const slo of slos) {
-      if (this.#stop.signal.aborted) return changes;
+      if (this.#evaluating.signal.aborted) return changes;
       try {
         changes += await this.#evaluate(slo, kept, horizon);
       } catch (error) {
@@ -169,21 +169,18 @@ export class AlertJob {
     this.#metrics.standing(counts, kept.filter(({ state }) => state.held !== null).length);
   }
 
-  async #repeat(everyMs: number, what: string, pass: () => Promise<unknown>): Promise<void> {
+  #loop(name: string, everyMs: number, pass: () => Promise<unknown>): PacedLoop {
     const { clock, logger } = this.#parts;
-    while (!this.#stop.signal.aborted) {
-      const startedMs = clock();
-      try {
-        await pass();
-      } catch (error) {
-        this.#metrics.failed();
-        logger.warn({ err: error }, `${what}; it will be repeated`);
-      }
-      const tookMs = Math.max(0, clock() - startedMs);
-      const restMs = Math.max(everyMs, tookMs / this.#settings.maxShare - tookMs);
-      // An abort is the only way it rejects.
-      await sleep(restMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
-    }
+    const { maxShare } = this.#settings;
+    return new PacedLoop({
+      name,
+      pace: { everyMs, maxShare },
+      clock,
+      logger,
+      pass,
+      onFailed: () => this.#metrics.failed(),
+      onTook: () => {},
+    });
   }
 }
 

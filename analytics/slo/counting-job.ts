@@ -5,7 +5,6 @@
  * Any number of jobs may run, without a leader: what one does wrong or leaves half done, another look puts right
  * (counter.ts). The minutes are read before the SLOs, so that of a new SLO every row is in one or the other's reach.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type CountedSlo,
   countedSlos,
@@ -16,12 +15,13 @@ import {
   sizesOf,
   spansKeptFrom,
 } from '../../store/index.js';
+import { JobPosition } from '../job-position.js';
+import { PacedLoop } from '../paced-loop.js';
 import type { Parts } from '../settings.js';
 import { Backfill } from './backfill.js';
 import { chunksOf, groupsOf } from './chunks.js';
 import { countChunk } from './counter.js';
 import { type CountingMetrics, createCountingMetrics } from './counting-metrics.js';
-import { JobPosition } from './job-position.js';
 
 /** A minute that somebody else has seen more of is looked at so often again. */
 const TRIES = 3;
@@ -40,44 +40,33 @@ export class SloCountingJob {
   readonly #metrics: CountingMetrics;
   readonly #position: JobPosition;
   readonly #backfill: Backfill;
-  readonly #stop = new AbortController();
+  readonly #loop: PacedLoop;
   /** Minutes that were not settled, by tenant, SLO and minute. */
   #suspects = new Map<string, Suspect>();
-  #running: Promise<void> = Promise.resolve();
 
   constructor(parts: CountingJobParts) {
     this.#parts = parts;
     this.#metrics = createCountingMetrics(parts.registry);
     this.#position = new JobPosition(parts.store, 'slo', parts.instance);
     this.#backfill = new Backfill(parts, (chunk, keptFromMs) => this.#count(chunk, keptFromMs));
+    this.#loop = new PacedLoop({
+      name: 'a pass of counting SLOs',
+      pace: parts.rollup,
+      clock: parts.clock,
+      logger: parts.logger,
+      pass: () => this.pass(),
+      onFailed: () => this.#metrics.failed(),
+      onTook: ms => this.#metrics.took(ms),
+    });
   }
 
   start(): void {
-    this.#running = this.#run();
+    this.#loop.start();
   }
 
   /** Waits for the pass under way. */
-  async close(): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    const { rollup, clock, logger } = this.#parts;
-    while (!this.#stop.signal.aborted) {
-      const startedMs = clock();
-      try {
-        await this.pass();
-      } catch (error) {
-        this.#metrics.failed();
-        logger.warn({ err: error }, 'a pass of counting SLOs failed; it will be repeated');
-      }
-      const tookMs = Math.max(0, clock() - startedMs);
-      this.#metrics.took(tookMs);
-      // An abort is the only way it rejects.
-      const restMs = Math.max(rollup.everyMs, tookMs / rollup.maxShare - tookMs);
-      await sleep(restMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
-    }
+  close(): Promise<void> {
+    return this.#loop.close();
   }
 
   /** Brings everything up to date, and some of what is old. Returns how many cells it wrote and what is left to do. */
@@ -96,15 +85,15 @@ export class SloCountingJob {
       const sized = slos.length === 0 ? [] : await sizesOf(store, [...dirty.values()]);
       for (const chunk of chunksOf(sized, slos)) {
         cells += await this.#count(chunk, keptFromMs, suspectsBefore);
-        if (this.#stop.signal.aborted) throw new Error('stopped');
+        if (this.#loop.signal.aborted) throw new Error('stopped');
       }
     } catch (error) {
       // They are looked at again with all else: the position stays.
       for (const [key, suspect] of suspectsBefore) this.#suspects.set(key, suspect);
-      if (this.#stop.signal.aborted) return { cells, unsettled: this.#suspects.size, minutesLeft: 0 };
+      if (this.#loop.signal.aborted) return { cells, unsettled: this.#suspects.size, minutesLeft: 0 };
       throw error;
     }
-    const left = await this.#backfill.advance(slos, keptFromMs, BACKFILL_MS, this.#stop.signal);
+    const left = await this.#backfill.advance(slos, keptFromMs, BACKFILL_MS, this.#loop.signal);
     this.#metrics.backfilling(left.minutesLeft);
     const unsettled = this.#suspects.size;
     await this.#position.save(serverNowMs, unsettled > 0 ? previousMs : serverNowMs, dirty.size > 0);

@@ -5,7 +5,13 @@
  *
  * Names that are private are refused wherever they stand; what stands where a table is read (walk.ts) must be public.
  */
-import { isForbiddenFunction, PRIVATE_DATABASES, PRIVATE_TABLES, PUBLIC_TABLES } from './public-names.js';
+import {
+  HIDDEN_TABLES,
+  isForbiddenFunction,
+  PRIVATE_DATABASES,
+  PRIVATE_TABLES,
+  PUBLIC_TABLES,
+} from './public-names.js';
 import { isIdentifier, isSymbol, refusal, type Token, tokensOf } from './tokens.js';
 import { walkTables } from './walk.js';
 
@@ -46,7 +52,9 @@ function refuseClause(token: Token, next: Token | undefined): void {
 function refuseName(tokens: readonly Token[], index: number): void {
   const { text } = tokens[index];
   const next = tokens[index + 1];
-  if (PRIVATE_TABLES.has(text)) throw refusal(`${text} is not a public table, and its name is taken`);
+  if (PRIVATE_TABLES.has(text) || HIDDEN_TABLES.has(text)) {
+    throw refusal(`${text} is not a public table, and its name is taken`);
+  }
   if (isSymbol(next, '.') && PRIVATE_DATABASES.has(text.toLowerCase())) {
     throw refusal(`the database ${text} is not public`);
   }

@@ -8,7 +8,6 @@ export const PUBLIC_TABLES: ReadonlySet<string> = new Set([
   'latency_rollup',
   'slo_rollup',
   'slo_restatements',
-  'slo_documents',
   'slo_alerts',
   'slo_reports',
   'slo_budget',
@@ -22,6 +21,9 @@ export const PRIVATE_TABLES: ReadonlySet<string> = new Set([
   'schema_migrations',
   'slo_notifications',
 ]);
+
+/** Read by the public views only: what stands there beside it (addresses of webhooks) may be secret. */
+export const HIDDEN_TABLES: ReadonlySet<string> = new Set(['slo_documents']);
 
 /** What may be called where a table stands. */
 export const TABLE_FUNCTIONS: ReadonlySet<string> = new Set(['latency_now', 'numbers']);

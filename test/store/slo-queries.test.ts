@@ -228,7 +228,8 @@ describe('views, through the SQL of the API', () => {
     expect(await rows('SELECT slo, objective, group_key, toUInt32(total), toUInt32(good) FROM slo_budget')).toEqual([
       ['fast', 0, '{}', 6, 1],
     ]);
-    expect(await rows('SELECT DISTINCT tenant FROM slo_documents')).toEqual([['default']]);
+    // Documents hold addresses of webhooks, which may be secret.
+    await expect(rows('SELECT document FROM slo_documents')).rejects.toThrow('slo_documents is not a public table');
     expect(await rows('SELECT count() FROM slo_restatements')).toEqual([['0']]);
   });
 

@@ -17,6 +17,8 @@ beforeAll(async () => {
 
 afterAll(() => store?.close());
 
+/** Another one looks elsewhere. */
+const SEED = Number(process.env.BLAME_SEED ?? 20_261_124);
 const MINUTE_MS = 60_000;
 const START_MS = Math.floor(Number(GENERATED_EPOCH_NS / 1_000_000n) / MINUTE_MS) * MINUTE_MS;
 const MINUTES = 6;
@@ -111,7 +113,7 @@ test('equals the oracle for any traces and definition, and its shares sum to the
         }
       },
     ),
-    { numRuns: 12, endOnFailure: true },
+    { numRuns: 12, endOnFailure: true, seed: SEED },
   );
   // Else it would have compared nothing.
   expect(slow).toBeGreaterThan(20);

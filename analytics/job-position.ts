@@ -2,8 +2,8 @@
  * Where a job that follows rows of `trace_revisions` has got to, kept in `progress`: its own position, else that of the
  * job that had got least far; and the positions of jobs that are gone, once they have been followed up.
  */
-import { readProgress, type Store, writeProgress } from '../../store/index.js';
-import { parsedState, RollupState } from '../freshness.js';
+import { readProgress, type Store, writeProgress } from '../store/index.js';
+import { parsedState, RollupState } from './freshness.js';
 
 /** While nothing comes in, the position is saved only so often. */
 const SAVE_IDLE_EVERY_MS = 10_000;
@@ -16,6 +16,7 @@ export class JobPosition {
   readonly #instance: string;
   #coveredMs: number | undefined;
   #savedMs = Number.NEGATIVE_INFINITY;
+  /** Jobs that are gone, and whose positions this one began from. */
   #followed: string[] = [];
 
   constructor(store: Store, name: string, instance: string) {
@@ -35,6 +36,7 @@ export class JobPosition {
     this.#coveredMs = coveredMs;
     if (!isBusy && coveredMs - this.#savedMs < SAVE_IDLE_EVERY_MS) return;
     const state: RollupState = { covered_ms: coveredMs, resume_ms: resumeMs };
+    // The followed ones only once nothing of theirs was found wrong, so that nobody begins there again.
     const followed = resumeMs === coveredMs ? this.#followed.splice(0) : [];
     for (const instance of [this.#instance, ...followed]) {
       await writeProgress(this.#store, this.#name, instance, JSON.stringify(state));

@@ -51,6 +51,15 @@ describe('one ownership of a partition', () => {
     expect(owned.committable).toEqual({ offset: 9, counts: { items: 22, tallies: {}, lastAppendTimeMs: 9 } });
   });
 
+  it('takes no commit of what a former ownership was handed, beyond what this one was', () => {
+    const owned = new OwnedPartition(4, { items: 9, tallies: {}, lastAppendTimeMs: 9 });
+    owned.handOut(at(4, 1), 10);
+    owned.store({ partition: 0, offset: 7, tallies: { dead_letter: 3 } });
+    expect(owned.committable).toBeUndefined();
+    owned.store({ partition: 0, offset: 5 });
+    expect(owned.committable).toEqual({ offset: 5, counts: { items: 10, tallies: {}, lastAppendTimeMs: 10 } });
+  });
+
   it('whoever commits an offset, in however many steps and ownerships, commits the same counts with it', () => {
     const record = fc.record({ items: fc.nat(9), rejected: fc.nat(2), appendTimeMs: fc.nat(50) });
     const plan = fc.record({

@@ -7,6 +7,8 @@
 export interface RecordToPublish {
   readonly partition: number;
   readonly tenant: string;
+  /** Whose token it came with: all its items are of this tier, whatever they say. Absent: they say it themselves. */
+  readonly tier?: string | undefined;
   readonly itemCount: number;
   readonly payload: Uint8Array;
 }
@@ -17,6 +19,8 @@ export interface LogRecord {
   /** When the log appended it, epoch milliseconds; never decreases within a partition; the same on every redelivery. */
   readonly appendTimeMs: number;
   readonly tenant: string;
+  /** As published. */
+  readonly tier?: string | undefined;
   readonly itemCount: number;
   readonly payload: Uint8Array;
   /**

@@ -64,6 +64,20 @@ program
   });
 
 program
+  .command('token')
+  .description('make a bearer token: the token for its owner, the hash for the configuration')
+  .addHelpText(
+    'after',
+    `
+Nothing is kept: the token is shown once. The hash goes where the token would: { token: "sha256:…", tenant: bank, tier: edge }
+in ingest.auth.tokens, { token: "sha256:…", role: read } in analytics.auth.tokens.`,
+  )
+  .action(async () => {
+    const { printToken } = await import('./token.js');
+    printToken();
+  });
+
+program
   .command('replay')
   .description('send recorded OTLP files (JSON, JSON lines or protobuf; .gz too) to a receiver')
   .argument('<file...>')

@@ -70,6 +70,7 @@ export class Acceptor {
    */
   accept(signal: Signal, body: Buffer, format: OtlpFormat, sender: Sender, lease: Lease): Promise<Answer> {
     this.metrics.bodyRead(body.length);
+    sender.quota.takeBytes(body.length);
     if (signal !== 'traces') return Promise.resolve(rejectAll(signal, body, format));
     const routed = this.route(toProtobuf(body, format, lease), sender, lease);
     return this.publish(routed, sender, lease);
@@ -80,11 +81,12 @@ export class Acceptor {
     if (!scanRequest(bytes, scan)) {
       throw new IngestError('INGEST_UNDECODABLE', `the body is not an OTLP trace request: ${scan.error}`);
     }
+    sender.quota.takeSpans(scan.spans);
     const records: RecordToPublish[] = [];
     let payloadBytes = 0;
     let spans = 0;
     for (const { partition, itemCount, payload } of splitRequest(bytes, scan, bus.partitionCount, bus.maxRecordBytes)) {
-      records.push({ partition, tenant: sender.tenant, itemCount, payload });
+      records.push({ partition, tenant: sender.tenant, tier: sender.tier, itemCount, payload });
       payloadBytes += payload.length;
       spans += itemCount;
     }

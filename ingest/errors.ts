@@ -39,6 +39,8 @@ export const VERDICTS = {
   INGEST_BODY_TOO_LARGE: final(413, 'RESOURCE_EXHAUSTED'),
   INGEST_UNSUPPORTED_MEDIA_TYPE: final(415, 'INVALID_ARGUMENT'),
   INGEST_OVERLOADED: transient(429),
+  /** Of one token; others go on. */
+  INGEST_RATE_LIMITED: transient(429),
   INGEST_UNAVAILABLE: transient(503),
   /** The client went away before its body was complete: nobody is there to be answered. */
   INGEST_CLIENT_GONE: final(400, 'CANCELLED'),

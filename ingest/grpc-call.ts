@@ -97,6 +97,7 @@ export class GrpcCall {
       receiver.throwIfClosing();
       const [authorization] = metadata.get('authorization');
       this.presentedSender = receiver.senders.identify(authorization?.toString());
+      this.presentedSender.quota.admit();
     } catch (thrown) {
       this.refuse(thrown);
       return false;

@@ -134,6 +134,7 @@ async function exportSignal(
     const format = requireFormat(request);
     receiver.throwIfClosing();
     const sender = receiver.senders.identify(request.headers.authorization);
+    sender.quota.admit();
     const answer = await acceptBody(receiver, request, lease, body =>
       receiver.acceptor.accept(signal, body, format, sender, lease),
     );

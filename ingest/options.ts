@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Bus } from '../bus/index.js';
+import type { QuotaLimits } from './quota.js';
 
 /** PEM files, read once at the start. With `clientCaFile` a client must present a certificate signed by it. */
 export interface IngestTls {
@@ -9,12 +10,15 @@ export interface IngestTls {
   readonly clientCaFile?: string | undefined;
 }
 
-/** Exactly one of `token` and `sha256` (hex of the token's SHA-256, so that the config need not hold the secret). */
-export interface IngestToken {
+/**
+ * Exactly one of `token` and `sha256`: hex of the token's SHA-256, so that the config need not hold the secret. Either
+ * may be `sha256:<hex>`, as `throughline token` prints it.
+ */
+export interface IngestToken extends QuotaLimits {
   readonly token?: string | undefined;
   readonly sha256?: string | undefined;
   readonly tenant: string;
-  /** Which group sends with this token; appears in metrics and in the log, never changes a span. */
+  /** Which group sends with this token: all its spans are of this tier, whatever they say of themselves. */
   readonly tier?: string | undefined;
 }
 

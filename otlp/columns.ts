@@ -19,6 +19,8 @@ export interface RecordOrigin {
   readonly offset: number;
   readonly appendTimeMs: number;
   readonly tenant: string;
+  /** Of all its spans, whatever they say: that of the token it came with. */
+  readonly tier?: string | undefined;
 }
 
 /** Pairs of a map without rows: what an attribute list is read into. */
@@ -155,6 +157,11 @@ export class SpanColumns implements SpanBlock {
     this.recordOffset[record] = origin.offset;
     this.recordAppendTimeMs[record] = origin.appendTimeMs;
     this.recordTenant[record] = this.dictionary.internText(origin.tenant);
+  }
+
+  /** Of the rows from `firstRow` on: per record, so that rows of records without one cost nothing. */
+  stampTier(tier: string, firstRow: number): void {
+    this.tier.fill(this.dictionary.internText(tier), firstRow, this.rows);
   }
 
   #growRecords(): void {

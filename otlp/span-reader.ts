@@ -90,6 +90,7 @@ export class SpanReader {
     }
     result.spans = block.rows - this.#mark.rows;
     if (result.spans > 0) block.appendRecord(record);
+    if (record.tier) block.stampTier(record.tier, this.#mark.rows);
     this.#cursor.close();
     return result;
   }

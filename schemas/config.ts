@@ -40,10 +40,12 @@ const Token = z
     token: words().optional(),
     sha256: z
       .string()
-      .regex(/^[0-9a-f]{64}$/i, 'give the SHA-256 of the token, 64 hexadecimal digits')
+      .regex(/^(sha256:)?[0-9a-f]{64}$/i, 'give the SHA-256 of the token, 64 hexadecimal digits')
       .optional(),
     tenant: z.string().regex(/^[\w.-]{1,64}$/, 'give a name of letters, digits, dots and dashes'),
-    tier: z.string().min(1).optional(),
+    tier: z.string().min(1).max(64, 'give a name of at most 64 characters').optional(),
+    maxSpansPerSecond: integer(1, 1_000_000_000).optional(),
+    maxBytesPerSecond: size(1024).optional(),
   })
   .refine(({ token, sha256 }) => (token === undefined) !== (sha256 === undefined), {
     message: 'give either token or sha256',
@@ -76,9 +78,9 @@ export const Settings = z.strictObject({
     publishTimeout: duration().prefault('10s').describe('Longest wait for the log; then 503'),
     maxConcurrentStreams: integer(1, 10_000).default(128).describe('gRPC calls at once per connection'),
     auth: section({
-      tokens: listOf(Token, '{token or sha256, tenant, tier}')
+      tokens: listOf(Token, '{token or sha256, tenant, tier, maxSpansPerSecond, maxBytesPerSecond}')
         .default([])
-        .describe('Bearer tokens; empty: open to all'),
+        .describe('Bearer tokens, each with tenant, tier and rates of its own; empty: open to all'),
     }),
   }),
   bus: section({

@@ -7,7 +7,14 @@ import { recordKey } from './keys.js';
 import { fileBytes, freeDiskBytes } from './log-file.js';
 import { checkTallies, type LogTransaction } from './log-transaction.js';
 import type { ResolvedOptions } from './options.js';
-import { encodeRecord, footprintBytes, headerBytes, MAX_PAYLOAD_BYTES, MAX_TENANT_BYTES } from './record-codec.js';
+import {
+  encodeRecord,
+  footprintBytes,
+  headerBytes,
+  MAX_PAYLOAD_BYTES,
+  MAX_TENANT_BYTES,
+  MAX_TIER_BYTES,
+} from './record-codec.js';
 
 /** A publish that is valid, with what can be computed outside the write transaction. */
 export interface Append {
@@ -21,7 +28,7 @@ export interface Append {
 const MAX_ITEMS = 2 ** 32 - 1;
 
 function checkRecord(record: RecordToPublish, partitionCount: number): void {
-  const { partition, itemCount, payload, tenant } = record;
+  const { partition, itemCount, payload, tenant, tier = '' } = record;
   if (!Number.isInteger(partition) || partition < 0 || partition >= partitionCount)
     throw new RangeError(`partition ${partition} of ${partitionCount}`);
   if (!Number.isInteger(itemCount) || itemCount < 0 || itemCount > MAX_ITEMS)
@@ -29,6 +36,7 @@ function checkRecord(record: RecordToPublish, partitionCount: number): void {
   if (payload.length > MAX_PAYLOAD_BYTES) throw new RangeError(`payload of ${payload.length} bytes`);
   if (Buffer.byteLength(tenant) > MAX_TENANT_BYTES)
     throw new RangeError(`tenant of more than ${MAX_TENANT_BYTES} bytes`);
+  if (Buffer.byteLength(tier) > MAX_TIER_BYTES) throw new RangeError(`tier of more than ${MAX_TIER_BYTES} bytes`);
 }
 
 /** Throws a RangeError on what could never be appended. */
@@ -41,7 +49,7 @@ export function prepareAppend(records: readonly RecordToPublish[], tallies: Tall
     const record = records[i];
     checkRecord(record, partitionCount);
     checksums[i] = crc32(record.payload);
-    footprint += footprintBytes(headerBytes(record.tenant) + record.payload.length);
+    footprint += footprintBytes(headerBytes(record.tenant, record.tier) + record.payload.length);
     payloadBytes += record.payload.length;
   }
   return { records, checksums, footprint, payloadBytes, tallies };
@@ -81,12 +89,13 @@ function appendRecord(
 ): void {
   const row = transaction.partition(record.partition);
   row.lastAppendTimeMs = Math.max(row.lastAppendTimeMs, nowMs);
-  const value = valueBuffer(headerBytes(record.tenant) + record.payload.length);
+  const value = valueBuffer(headerBytes(record.tenant, record.tier) + record.payload.length);
   const header = {
     partition: record.partition,
     offset: row.endOffset,
     appendTimeMs: row.lastAppendTimeMs,
     tenant: record.tenant,
+    tier: record.tier ?? '',
     itemCount: record.itemCount,
     itemsBefore: row.appendedItems,
     footprintBefore: row.appendedFootprint,

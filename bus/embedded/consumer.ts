@@ -170,9 +170,10 @@ export class EmbeddedConsumer implements BusConsumer {
     if (value === undefined) return damaged(cursor, Buffer.alloc(0), 'record is missing');
     const header = decodeHeader(value, partition, offset);
     if (typeof header === 'string') return damaged(cursor, value, header);
-    const { appendTimeMs, tenant, itemCount, payloadBytes, payloadChecksum } = header;
+    const { appendTimeMs, tenant, tier, itemCount, payloadBytes, payloadChecksum } = header;
     const payload = payloadOf(value, header);
-    const record = { partition, offset, appendTimeMs, tenant, itemCount, payload };
+    const named = tier === '' ? { tenant } : { tenant, tier };
+    const record = { partition, offset, appendTimeMs, ...named, itemCount, payload };
     if (payload.length !== payloadBytes)
       return { ...record, corrupt: `payload of ${payload.length} bytes, not ${payloadBytes}` };
     return crc32(payload) === payloadChecksum ? record : { ...record, corrupt: 'payload checksum mismatch' };

@@ -1,9 +1,9 @@
 /**
  * A record as LMDB holds it: a header, then the payload. Little-endian.
  *
- *   0  u8   format version (1)
- *   1  u8   0
- *   2  u16  bytes of the tenant
+ *   0  u8   format version: 1, or 2 where there is a tier
+ *   1  u8   bytes of the tier
+ *   2  u16  bytes of tenant and tier
  *   4  u32  CRC-32 of the header (bytes 0-3, then 8 to its end)
  *   8  u32  CRC-32 of the payload
  *  12  u32  bytes of the payload
@@ -13,7 +13,7 @@
  *  32  f64  append time, epoch milliseconds
  *  40  f64  items of the partition before this record
  *  48  f64  footprint bytes of the partition before this record
- *  56  tenant, UTF-8
+ *  56  tenant, then tier, UTF-8
  *
  * Partition and offset are part of it so that a value under the wrong key is noticed. The two sums let commits and
  * trims count what lies below an offset by reading one record instead of all of them.
@@ -21,9 +21,12 @@
 import { crc32 } from 'node:zlib';
 
 const FORMAT_VERSION = 1;
+/** A program that knows no tiers must not take the record for one of another tenant. */
+const FORMAT_VERSION_WITH_TIER = 2;
 const FIXED_BYTES = 56;
 const CHECKED_FROM = 8;
 export const MAX_TENANT_BYTES = 1024;
+export const MAX_TIER_BYTES = 255;
 export const MAX_PAYLOAD_BYTES = 2 ** 30;
 
 export interface RecordHeader {
@@ -31,6 +34,8 @@ export interface RecordHeader {
   readonly offset: number;
   readonly appendTimeMs: number;
   readonly tenant: string;
+  /** '' where there is none. */
+  readonly tier: string;
   readonly itemCount: number;
   readonly itemsBefore: number;
   readonly footprintBefore: number;
@@ -38,8 +43,8 @@ export interface RecordHeader {
   readonly payloadBytes: number;
 }
 
-export function headerBytes(tenant: string): number {
-  return FIXED_BYTES + Buffer.byteLength(tenant);
+export function headerBytes(tenant: string, tier = ''): number {
+  return FIXED_BYTES + Buffer.byteLength(tenant) + Buffer.byteLength(tier);
 }
 
 function headerChecksum(value: Buffer, end: number): number {
@@ -49,8 +54,9 @@ function headerChecksum(value: Buffer, end: number): number {
 /** Writes header and payload into `target`, which is exactly as long as both. */
 export function encodeRecord(target: Buffer, header: RecordHeader, payload: Uint8Array): void {
   const end = target.length - payload.length;
-  target.writeUInt8(FORMAT_VERSION, 0);
-  target.writeUInt8(0, 1);
+  const tierBytes = Buffer.byteLength(header.tier);
+  target.writeUInt8(tierBytes === 0 ? FORMAT_VERSION : FORMAT_VERSION_WITH_TIER, 0);
+  target.writeUInt8(tierBytes, 1);
   target.writeUInt16LE(end - FIXED_BYTES, 2);
   target.writeUInt32LE(header.payloadChecksum, 8);
   target.writeUInt32LE(payload.length, 12);
@@ -61,6 +67,7 @@ export function encodeRecord(target: Buffer, header: RecordHeader, payload: Uint
   target.writeDoubleLE(header.itemsBefore, 40);
   target.writeDoubleLE(header.footprintBefore, 48);
   target.write(header.tenant, FIXED_BYTES);
+  target.write(header.tier, end - tierBytes);
   target.writeUInt32LE(headerChecksum(target, end), 4);
   target.set(payload, end);
 }
@@ -71,14 +78,16 @@ export function decodeHeader(value: Buffer, partition: number, offset: number): 
   const version = value.readUInt8(0);
   const end = FIXED_BYTES + value.readUInt16LE(2);
   if (end > value.length || headerChecksum(value, end) !== value.readUInt32LE(4)) return 'header checksum mismatch';
-  if (version !== FORMAT_VERSION) return `unknown record format ${version}`;
+  if (version !== FORMAT_VERSION && version !== FORMAT_VERSION_WITH_TIER) return `unknown record format ${version}`;
   if (value.readUInt32LE(16) !== partition || value.readDoubleLE(24) !== offset)
     return `record belongs to partition ${value.readUInt32LE(16)}, offset ${value.readDoubleLE(24)}`;
+  const tierAt = end - value.readUInt8(1);
   return {
     partition,
     offset,
     appendTimeMs: value.readDoubleLE(32),
-    tenant: value.toString('utf8', FIXED_BYTES, end),
+    tenant: value.toString('utf8', FIXED_BYTES, tierAt),
+    tier: value.toString('utf8', tierAt, end),
     itemCount: value.readUInt32LE(20),
     itemsBefore: value.readDoubleLE(40),
     footprintBefore: value.readDoubleLE(48),
@@ -89,7 +98,7 @@ export function decodeHeader(value: Buffer, partition: number, offset: number): 
 
 /** The payload, a view of `value`; its checksum is for the caller to compare. */
 export function payloadOf(value: Buffer, header: RecordHeader): Buffer {
-  return value.subarray(headerBytes(header.tenant));
+  return value.subarray(headerBytes(header.tenant, header.tier));
 }
 
 const PAGE_BYTES = 4096;

@@ -143,10 +143,10 @@ export class KafkaConsumer implements BusConsumer {
       // What follows the last record without being one is passed with it.
       const endOffset = (message === last ? Number(batch.lastOffset()) : offset) + 1;
       const payload = message.value ?? new Uint8Array(0);
-      const { tenant, itemCount = this.#count(payload), tallies } = factsOf(message.headers);
+      const { tenant, tier, itemCount = this.#count(payload), tallies } = factsOf(message.headers);
       const record = { offset, endOffset, items: itemCount, tallies };
       const appendTimeMs = owned.handOut(record, Number(message.timestamp));
-      this.#queue.push({ partition, offset, appendTimeMs, tenant, itemCount, payload });
+      this.#queue.push({ partition, offset, appendTimeMs, tenant, tier, itemCount, payload });
     }
     resolveOffset(last.offset);
     this.#queue.wake();

@@ -86,16 +86,16 @@ export class Publisher {
     if (Object.keys(tallies).length === 0) return;
     const partition = records[0]?.partition ?? this.#nextTallies++ % this.#lanes.length;
     const tenant = records[0]?.tenant ?? 'default';
-    await this.#sendAll([{ partition, value: Buffer.alloc(0), headers: recordHeaders(tenant, 0, tallies) }]);
+    await this.#sendAll([{ partition, value: Buffer.alloc(0), headers: recordHeaders({ tenant }, 0, tallies) }]);
   }
 
-  #messageOf({ partition, tenant, itemCount, payload }: RecordToPublish): Message {
+  #messageOf({ partition, tenant, tier, itemCount, payload }: RecordToPublish): Message {
     const { topic } = this.#options;
     if (this.#lanes[partition] === undefined) {
       throw new RangeError(`partition ${partition} of topic ${topic}, which has ${this.#lanes.length}`);
     }
     const value = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-    return { partition, value, headers: recordHeaders(tenant, itemCount) };
+    return { partition, value, headers: recordHeaders({ tenant, tier }, itemCount) };
   }
 
   async #sendAll(messages: readonly Message[]): Promise<void> {

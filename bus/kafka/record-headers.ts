@@ -3,6 +3,7 @@
  * read the topic; what only we need travels as headers, and records without them (other producers') are as welcome.
  *
  *   throughline.tenant         whose it is; absent: default
+ *   throughline.tier           of whose token it came with: of all its items, whatever they say; absent: they say it
  *   throughline.items          how many items it holds, decimal; absent: to be counted
  *   throughline.tally.<name>   amount to add to a cumulative counter once the record is passed
  */
@@ -10,6 +11,7 @@ import type { IHeaders } from 'kafkajs';
 import type { Tallies } from '../types.js';
 
 const TENANT = 'throughline.tenant';
+const TIER = 'throughline.tier';
 const ITEMS = 'throughline.items';
 const TALLY = 'throughline.tally.';
 const DEFAULT_TENANT = 'default';
@@ -18,14 +20,25 @@ const NO_TALLIES: Tallies = {};
 /** Bytes that headers and framing take at most beside a payload, for names as long as ours are. */
 export const RECORD_OVERHEAD_BYTES = 2_048;
 
-export function recordHeaders(tenant: string, itemCount: number, tallies: Tallies = {}): Record<string, string> {
+interface Ownership {
+  readonly tenant: string;
+  readonly tier?: string | undefined;
+}
+
+export function recordHeaders(
+  { tenant, tier = '' }: Ownership,
+  itemCount: number,
+  tallies: Tallies = {},
+): Record<string, string> {
   const headers: Record<string, string> = { [TENANT]: tenant, [ITEMS]: String(itemCount) };
+  if (tier !== '') headers[TIER] = tier;
   for (const [name, amount] of Object.entries(tallies)) headers[TALLY + name] = String(amount);
   return headers;
 }
 
 export interface RecordFacts {
   readonly tenant: string;
+  readonly tier: string | undefined;
   /** undefined: the record does not say. */
   readonly itemCount: number | undefined;
   readonly tallies: Tallies;
@@ -33,6 +46,7 @@ export interface RecordFacts {
 
 export function factsOf(headers: IHeaders | undefined): RecordFacts {
   const tenant = textOf(headers?.[TENANT]) ?? DEFAULT_TENANT;
+  const tier = textOf(headers?.[TIER]);
   const itemCount = countOf(headers?.[ITEMS]);
   let tallies: Record<string, number> | undefined;
   for (const name in headers) {
@@ -42,7 +56,7 @@ export function factsOf(headers: IHeaders | undefined): RecordFacts {
     tallies ??= {};
     tallies[name.slice(TALLY.length)] = amount;
   }
-  return { tenant, itemCount, tallies: tallies ?? NO_TALLIES };
+  return { tenant, tier, itemCount, tallies: tallies ?? NO_TALLIES };
 }
 
 function textOf(value: IHeaders[string]): string | undefined {

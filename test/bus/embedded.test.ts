@@ -29,6 +29,21 @@ describe('publish', () => {
     ]);
   });
 
+  it('keeps the tier of records that have one, beside tenants without', async () => {
+    const bus = await openBus();
+    await bus.publish([
+      { ...record(0, 'x'), tenant: '東京', tier: 'Kante ä' },
+      { ...record(0, 'y'), tier: '' },
+      { ...record(0, 'z'), tenant: '', tier: 't'.repeat(255) },
+    ]);
+    const records = await drain(await bus.consumer());
+    expect(records.map(found => [found.tenant, found.tier, text(found), found.corrupt])).toEqual([
+      ['東京', 'Kante ä', 'x', undefined],
+      ['default', undefined, 'y', undefined],
+      ['', 't'.repeat(255), 'z', undefined],
+    ]);
+  });
+
   it('keeps records of parallel publishes apart and whole', async () => {
     const bus = await openBus({ partitionCount: 1 });
     const names = Array.from({ length: 200 }, (_, at) => `record ${at}`);
@@ -44,6 +59,7 @@ describe('publish', () => {
     ['a negative item count', record(0, 'x', -1)],
     ['a fractional item count', record(0, 'x', 0.5)],
     ['a tenant of 1025 bytes', { ...record(0, 'x'), tenant: 't'.repeat(1025) }],
+    ['a tier of 256 bytes', { ...record(0, 'x'), tier: 'é'.repeat(128) }],
   ])('refuses %s together with the good records beside it', async (_case, bad) => {
     const bus = await openBus();
     await expect(bus.publish([record(0, 'good'), bad], { tried: 1 })).rejects.toThrow(RangeError);

@@ -63,8 +63,8 @@ const EVERY: readonly [key: string, written: string, means: unknown, place?: str
   ['ingest.maxConcurrentStreams', '7', 7],
   [
     'ingest.auth.tokens',
-    `[{"sha256":"${SHA}","tenant":"bank","tier":"edge"}]`,
-    [{ sha256: SHA, tenant: 'bank', tier: 'edge' }],
+    `[{"token":"sha256:${SHA}","tenant":"bank","tier":"edge","maxSpansPerSecond":"20000"}]`,
+    [{ token: `sha256:${SHA}`, tenant: 'bank', tier: 'edge', maxSpansPerSecond: 20_000 }],
   ],
   ['bus.kind', 'embedded', 'embedded'],
   ['bus.partitions', '16', 16],
@@ -172,6 +172,12 @@ describe('every setting', () => {
     const problems = problemsOf({ env: { [variableOf(key.split('.'))]: 'x' } });
     expect(problems).toEqual([expect.stringMatching(new RegExp(`^${key} is not available in this version`))]);
   });
+});
+
+test('rates of a token are written as people write them', () => {
+  const token = { token: 'x', tenant: 'bank', maxSpansPerSecond: 5, maxBytesPerSecond: '1MiB' };
+  const { tokens } = loadConfig({ file: fileWith({ ingest: { auth: { tokens: [token] } } }), env: {} }).ingest.auth;
+  expect(tokens).toEqual([{ ...token, maxBytesPerSecond: 1_048_576 }]);
 });
 
 test('bus.kind kafka without brokers stops the start', () => {

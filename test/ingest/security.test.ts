@@ -30,6 +30,8 @@ describe('26: bearer tokens', () => {
     const tokens = [
       { token: 'edge-secret', tenant: 'bank', tier: 'edge' },
       { sha256, tenant: 'shop' },
+      { token: `sha256:${createHash('sha256').update('data-secret').digest('hex')}`, tenant: 'bank', tier: 'data' },
+      { sha256: `sha256:${createHash('sha256').update('queue-secret').digest('hex')}`, tenant: 'bank', tier: 'queue' },
     ];
     receivers = await Receivers.start({ auth: { tokens } });
     grpc = new GrpcClient(receivers.grpcAddress);
@@ -41,15 +43,17 @@ describe('26: bearer tokens', () => {
   });
 
   test.each([
-    ['edge-secret', 'bank'],
-    ['app-secret', 'shop'],
-  ])('%s belongs to the tenant %s, over both transports', async (token, tenant) => {
+    ['edge-secret', 'bank', 'edge'],
+    ['app-secret', 'shop', undefined],
+    ['data-secret', 'bank', 'data'],
+    ['queue-secret', 'bank', 'queue'],
+  ])('%s belongs to the tenant %s and the tier %s, over both transports', async (token, tenant, tier) => {
     const authorization = `Bearer ${token}`;
     expect((await receivers.post(body, { authorization })).status).toBe(200);
     expect((await grpc.export(body, { authorization: `bearer ${token}` })).code).toBe(0);
     const records = await receivers.newRecords();
     expect(records.reduce((sum, { itemCount }) => sum + itemCount, 0)).toBe(4);
-    expect(new Set(records.map(record => record.tenant))).toEqual(new Set([tenant]));
+    for (const record of records) expect([record.tenant, record.tier]).toEqual([tenant, tier]);
   });
 
   test('spans are counted by tenant and tier', async () => {
@@ -68,6 +72,10 @@ describe('26: bearer tokens', () => {
     ['empty', 'Bearer '],
     ['the digest itself', `Bearer ${createHash('sha256').update('app-secret').digest('hex')}`],
     ['two in one header', 'Bearer edge-secret app-secret'],
+    [
+      'the hash as it stands in the config',
+      `Bearer sha256:${createHash('sha256').update('data-secret').digest('hex')}`,
+    ],
   ])('%s: 401 and UNAUTHENTICATED, nothing taken', async (_what, authorization) => {
     const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
     const response = await receivers.post(body, headers);

@@ -45,11 +45,11 @@ describe('a topic', () => {
 });
 
 describe('what is published', () => {
-  it('is polled in order with tenant, items and an append time of the broker', async () => {
+  it('is polled in order with tenant, tier, items and an append time of the broker', async () => {
     const bus = await openBus(optionsFor());
     const consumer = await bus.consumer();
     const before = Date.now();
-    await bus.publish([record(0, 'a', 2), { ...record(1, 'b'), tenant: 'acme' }, record(0, 'c', 3)]);
+    await bus.publish([record(0, 'a', 2), { ...record(1, 'b'), tenant: 'acme', tier: 'edge' }, record(0, 'c', 3)]);
     const records = await take(consumer, 3);
     const zero = records.filter(({ partition }) => partition === 0);
     expect(zero.map(({ offset, itemCount, tenant }) => [offset, itemCount, tenant])).toEqual([
@@ -57,7 +57,12 @@ describe('what is published', () => {
       [1, 3, 'default'],
     ]);
     expect(zero.map(text)).toEqual(['a', 'c']);
-    expect(records.find(({ partition }) => partition === 1)).toMatchObject({ tenant: 'acme', offset: 0 });
+    expect(records.find(({ partition }) => partition === 1)).toMatchObject({
+      tenant: 'acme',
+      tier: 'edge',
+      offset: 0,
+    });
+    expect(zero.map(({ tier }) => tier)).toEqual([undefined, undefined]);
     for (const { appendTimeMs } of records) {
       expect(appendTimeMs).toBeGreaterThanOrEqual(before - 1_000);
       expect(appendTimeMs).toBeLessThanOrEqual(Date.now() + 1_000);

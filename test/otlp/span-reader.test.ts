@@ -120,6 +120,16 @@ describe('whole payloads', () => {
     expect(rowsOf(block)[79].record).toEqual({ partition: 0, offset: 2 ** 40 + 39, appendTimeMs: 39, tenant: 't1' });
   });
 
+  test("a record's tier is that of all its spans, whatever their resource says, and of no other record's", () => {
+    const block = createSpanBlock();
+    const reader = readerOf();
+    const says = (tier: string) =>
+      field(1, field(1, field(1, text('throughline.tier')), field(2, field(1, text(tier)))));
+    const payload = field(1, says('data'), field(2, field(2, spanContent()), field(2, spanContent())));
+    for (const tier of [undefined, 'edge', '']) reader.read(payload, { ...ORIGIN, tier }, block);
+    expect(rowsOf(block).map(row => row.tier)).toEqual(['data', 'data', 'edge', 'edge', 'data', 'data']);
+  });
+
   test('a block grows past 1024 rows, 2^16 pairs and long texts, and is reused', () => {
     const attributes = Array.from({ length: 40 }, (_, i) =>
       field(9, field(1, text(`k${i}`)), field(2, field(1, text('v')))),

@@ -2,6 +2,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { Quota } from '../../ingest/quota.js';
 import { GrpcClient } from './support/grpc-client.js';
 import { decodeMessage, jsonRequest, protobufRequest, someSpans } from './support/otlp-messages.js';
+import { openSession, RawGrpcCall } from './support/raw-grpc.js';
+import { RawConnection, requestHead } from './support/raw-http.js';
 import { Receivers } from './support/receivers.js';
 
 const UNAVAILABLE = 14;
@@ -91,6 +93,19 @@ describe('rates of a token', () => {
     const spansOf = (tenant: string) =>
       records.filter(record => record.tenant === tenant).reduce((sum, { itemCount }) => sum + itemCount, 0);
     expect([spansOf('bank'), spansOf('shop')]).toEqual([50, 50]);
+  });
+
+  test('it is told so before its body is read, over both transports', async () => {
+    const { receivers } = await start({ maxSpansPerSecond: 1 });
+    await receivers.post(body, limited);
+    const connection = await RawConnection.open(receivers.ingest.httpPort);
+    connection.write(requestHead({ ...limited, 'content-length': '1000000' }));
+    expect((await connection.answer())?.status).toBe(429);
+    connection.destroy();
+    const session = openSession(receivers.ingest.grpcPort);
+    const call = new RawGrpcCall(session, limited);
+    expect((await call.answer()).trailers['grpc-status']).toBe(String(UNAVAILABLE));
+    session.destroy();
   });
 
   test('it comes back once the rate allows', async () => {

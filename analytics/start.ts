@@ -7,6 +7,7 @@ import { AlertJob } from './slo/alert-job.js';
 import { SloCountingJob } from './slo/counting-job.js';
 import { SloDocuments } from './slo/documents.js';
 import { SloFolder } from './slo/folder.js';
+import { SloHoursJob } from './slo/hours-job.js';
 import type { Analytics, AnalyticsOptions } from './types.js';
 
 /** Resolves once the API listens. Rejects if the port cannot be had; then nothing runs on. */
@@ -18,6 +19,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const jobs = [
     new RollupJob(parts),
     new SloCountingJob(parts),
+    new SloHoursJob(parts),
     new AlertJob(parts, { random: Math.random }),
     ...(directory === undefined ? [] : [new SloFolder(parts, documents, directory)]),
   ];

@@ -22,6 +22,7 @@ const SHARDED_BY: Readonly<Record<string, string>> = {
   progress: 'cityHash64(name, instance)',
   slo_documents: 'cityHash64(tenant, kind, name)',
   slo_rollup: 'cityHash64(tenant, slo, minute)',
+  slo_hours: 'cityHash64(tenant, slo, hour)',
   slo_restatements: 'cityHash64(tenant, slo, minute)',
   slo_reports: 'cityHash64(tenant, id)',
   slo_alerts: 'cityHash64(tenant, slo)',

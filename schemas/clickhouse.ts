@@ -8,7 +8,7 @@
  * Written for one server; clickhouse-cluster.ts makes replicated and distributed tables of them when a cluster is named.
  */
 import { SLO_REPORTS } from './clickhouse-reports.js';
-import { sloStatements } from './clickhouse-slo.js';
+import { sloHoursStatements, sloStatements } from './clickhouse-slo.js';
 import { sloAlertStatements } from './clickhouse-slo-alerts.js';
 
 /** Days each kind of data is kept, counted from receipt. */
@@ -245,5 +245,6 @@ export function migrations(retention: Retention): readonly Migration[] {
     { version: 2, name: 'SLOs', statements: sloStatements(retention.rollupsDays) },
     { version: 3, name: 'alerts', statements: sloAlertStatements(retention.rollupsDays) },
     { version: 4, name: 'reports', statements: [SLO_REPORTS] },
+    { version: 5, name: 'hours of SLOs', statements: sloHoursStatements(retention.rollupsDays) },
   ];
 }

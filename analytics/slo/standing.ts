@@ -113,10 +113,14 @@ function edgesOf({ slo, span, atMinute, burnMinutes }: StatusQuestion): number[]
   return [...ends, ...[...burnMinutes, presentMinutes(window)].map(minutes => atMinute - minutes)];
 }
 
+/** Of a long window at full hours: these are read as they are summed. */
 function partsOf({ slo, span, atMinute }: StatusQuestion): number[] {
   const window = span ?? windowAt(slo.window, atMinute);
-  const elapsed = elapsedMinutes(window, atMinute);
-  return Array.from({ length: PARTS }, (_, part) => window.fromMinute + Math.floor((part * elapsed) / PARTS));
+  const length = elapsedMinutes(window, atMinute) / PARTS;
+  const unit = length < 60 ? 1 : 60;
+  return Array.from({ length: PARTS }, (_, part) => {
+    return Math.max(window.fromMinute, Math.floor((window.fromMinute + part * length) / unit) * unit);
+  });
 }
 
 async function standingOf(

@@ -19,6 +19,7 @@ export const PRIVATE_TABLES: ReadonlySet<string> = new Set([
   'trace_arrivals',
   'progress',
   'schema_migrations',
+  'slo_hours',
   'slo_notifications',
 ]);
 

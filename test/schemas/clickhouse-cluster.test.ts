@@ -68,6 +68,7 @@ describe('the statements for a cluster', () => {
       "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/slo_alerts', '{replica}', version)",
       "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/slo_notifications', '{replica}', version)",
       "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/slo_reports', '{replica}', created_at)",
+      "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/bank/slo_hours', '{replica}', seen, is_deleted)",
     ]);
   });
 
@@ -100,6 +101,8 @@ describe('the statements for a cluster', () => {
       'cityHash64(tenant, alert_id)',
       'slo_reports_local',
       'cityHash64(tenant, id)',
+      'slo_hours_local',
+      'cityHash64(tenant, slo, hour)',
     ]);
   });
 });

@@ -1,6 +1,7 @@
 /** Status answers from traces in the real engine, counted by the job, against the oracle's over the same traces. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SloCountingJob } from '../../../analytics/slo/counting-job.js';
+import { SloHoursJob } from '../../../analytics/slo/hours-job.js';
 import { answerStatus } from '../../../analytics/slo/status-answer.js';
 import type { SloDefinition, SloGroupStatus, SloObjective } from '../../../schemas/index.js';
 import { type CountedSlo, countedSlos, type Store } from '../../../store/index.js';
@@ -27,6 +28,7 @@ beforeAll(async () => {
   for (const [name, more] of CASES) await putSlo(store, sloDefinition({ ...more, name }));
   const job = new SloCountingJob(testParts(store));
   while ((await job.pass()).minutesLeft > 0);
+  await new SloHoursJob(testParts(store, { rollup: { everyMs: 1, maxShare: 1, overlapMs: 0 } })).pass();
   slos = await countedSlos(store);
 }, 120_000);
 afterAll(() => store?.close());

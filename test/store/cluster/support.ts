@@ -22,6 +22,7 @@ const SHARDED_BY = {
   progress: 'cityHash64(name, instance)',
   slo_documents: 'cityHash64(kind, name)',
   slo_rollup: 'cityHash64(objective, group_key)',
+  slo_hours: 'cityHash64(objective, group_key)',
   slo_restatements: 'cityHash64(objective, group_key)',
   slo_reports: 'cityHash64(id)',
   slo_alerts: 'cityHash64(slo, objective)',

@@ -10,6 +10,8 @@ export const STATUS = {
   SQL_REFUSED: 400,
   SQL_INVALID: 400,
   SQL_LIMIT_EXCEEDED: 400,
+  API_UNAUTHENTICATED: 401,
+  API_FORBIDDEN: 403,
   API_NOT_FOUND: 404,
   API_METHOD_NOT_ALLOWED: 405,
   API_BODY_TOO_LARGE: 413,
@@ -18,6 +20,9 @@ export const STATUS = {
   API_LOG_UNAVAILABLE: 503,
   /** A bug: its cause is logged, not told. */
   API_INTERNAL: 500,
+  /** Of the start, never of a request. */
+  API_TLS_UNREADABLE: 503,
+  API_TOKEN_INVALID: 503,
 } as const;
 
 export type ApiErrorCode = keyof typeof STATUS;

@@ -8,6 +8,8 @@
  * It never writes spans or traces, never talks to the log, and knows nothing of how spans arrive. An answer never
  * pretends: each carries its watermark, its share of incomplete traces and whether it is exact.
  */
+
+export { type ApiToken, ROLES } from './access.js';
 export { renderReport } from './report/render.js';
 export { makeStandaloneReport } from './report/standalone.js';
 export { reportWindow } from './report/window.js';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ErrorAnswer } from '../schemas/index.js';
 import { type ApiErrorCode, STATUS } from './errors.js';
-import type { Route } from './routes.js';
+import { accessOf, type Route } from './routes.js';
 
 type Json = Record<string, unknown>;
 
@@ -26,7 +26,16 @@ export function openApiDocument(routes: readonly Route[]): Json {
       description: 'End-to-end response times of user transactions, and where each was spent.',
     },
     paths,
-    components: { schemas: { Error: schemaOf(ErrorAnswer, 'output') } },
+    components: {
+      schemas: { Error: schemaOf(ErrorAnswer, 'output') },
+      securitySchemes: {
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'Needed once any is configured; its role says for what.',
+        },
+      },
+    },
   };
 }
 
@@ -34,6 +43,7 @@ function operationOf(route: Route): Json {
   return {
     operationId: route.operationId,
     summary: route.summary,
+    security: securityOf(route),
     parameters: [...parametersOf(route.pathParameters, 'path'), ...parametersOf(route.query, 'query')],
     ...(route.body && {
       requestBody: {
@@ -44,6 +54,12 @@ function operationOf(route: Route): Json {
     }),
     responses: responsesOf(route),
   };
+}
+
+/** With the role in place of a scope, as OpenAPI 3.1 allows. The empty one: also without, where no token is configured. */
+function securityOf(route: Route): Json[] {
+  const { role } = accessOf(route);
+  return role === null ? [] : [{}, { token: [role] }];
 }
 
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
@@ -74,7 +90,9 @@ function responsesOf(route: Route): Json {
   const answer = (description: string): Json => ({ description, content: contentOf(route.answers, 'output') });
   const responses: Record<string, Json> = { 200: answer('The answer.') };
   const codes = new Map<number, ApiErrorCode[]>();
-  for (const code of [...ERRORS_OF_ALL, ...route.errors]) {
+  const ofAccess: readonly ApiErrorCode[] =
+    accessOf(route).role === null ? [] : ['API_UNAUTHENTICATED', 'API_FORBIDDEN'];
+  for (const code of [...ERRORS_OF_ALL, ...ofAccess, ...route.errors]) {
     codes.set(STATUS[code], [...(codes.get(STATUS[code]) ?? []), code]);
   }
   for (const [status, names] of codes) {

@@ -1,5 +1,6 @@
 /** What a route is: enough to serve it, to check its parameters and to describe it in the OpenAPI document. */
 import type { z } from 'zod';
+import type { Access, Role } from './access.js';
 import type { ApiErrorCode } from './errors.js';
 
 export interface RouteInput<Query, Path> {
@@ -33,6 +34,10 @@ export interface RouteDefinition<Query, Path> {
   /** A name for generated clients. */
   readonly operationId: string;
   readonly summary: string;
+  /** Least role of a token; null: none is needed. Default: `read` for a GET, `admin` for what changes anything. */
+  readonly role?: Role | null;
+  /** Whether the answer is about all tenants together: not for a token of one of them. */
+  readonly isOfAllTenants?: boolean;
   readonly query: z.ZodType<Query>;
   readonly pathParameters?: z.ZodType<Path>;
   readonly body?: BodyDescription;
@@ -47,6 +52,11 @@ export interface RouteDefinition<Query, Path> {
 
 /** A route whose types of parameters are known to itself alone. */
 export type Route = RouteDefinition<unknown, unknown>;
+
+/** What a route asks of its caller. */
+export function accessOf({ method, role, isOfAllTenants = false }: Route): Access {
+  return { role: role === undefined ? (method === 'GET' ? 'read' : 'admin') : role, isOfAllTenants };
+}
 
 /** Forgets the types: whoever calls `handle` passes what the route's own schemas yielded. */
 export function route<Query, Path = unknown>(definition: RouteDefinition<Query, Path>): Route {

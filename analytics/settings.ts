@@ -2,6 +2,8 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { SqlStore, Store } from '../store/index.js';
+import type { ApiToken } from './access.js';
+import { type ApiLimits, type ApiTls, DEFAULT_API_LIMITS } from './listener.js';
 import type {
   AnalyticsLimits,
   AnalyticsOptions,
@@ -36,6 +38,9 @@ export interface Parts {
   readonly rollup: RollupSettings;
   readonly limits: AnalyticsLimits;
   readonly slo: SloSettings;
+  readonly tls?: ApiTls | undefined;
+  readonly tokens: readonly ApiToken[];
+  readonly apiLimits: ApiLimits;
   readonly tenant: string;
   readonly instance: string;
 }
@@ -48,6 +53,8 @@ export function partsOf(options: AnalyticsOptions): Parts {
     rollup: { ...DEFAULT_ROLLUP, ...options.rollup },
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     slo: options.slo ?? {},
+    tokens: options.tokens ?? [],
+    apiLimits: { ...DEFAULT_API_LIMITS, ...options.apiLimits },
     tenant: options.tenant ?? 'default',
     instance: options.instance ?? 'analytics',
   };

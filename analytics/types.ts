@@ -2,6 +2,8 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { SqlStore, Store } from '../store/index.js';
+import type { ApiToken } from './access.js';
+import type { ApiLimits, ApiTls } from './listener.js';
 
 export interface LogPartition {
   readonly partition: number;
@@ -85,7 +87,11 @@ export interface AnalyticsOptions {
   readonly rollup?: Partial<RollupSettings>;
   readonly limits?: Partial<AnalyticsLimits>;
   readonly slo?: SloSettings;
-  /** The only tenant this API answers for. */
+  readonly tls?: ApiTls | undefined;
+  /** Who may ask, and what; empty or absent: anybody, everything. */
+  readonly tokens?: readonly ApiToken[];
+  readonly apiLimits?: Partial<ApiLimits>;
+  /** The tenant of questions without a token, or with one that names no other. */
   readonly tenant?: string;
   /** Names this process in `progress`. */
   readonly instance?: string;

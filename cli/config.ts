@@ -138,7 +138,7 @@ function explain(issue: z.core.$ZodIssue, raw: Tree, variables: ReadonlyMap<stri
 }
 
 /** Tokens and passwords must not end up in a log. */
-const SECRET = /^ingest\.auth\.tokens|password$/;
+const SECRET = /^(ingest|analytics)\.auth\.tokens|^client\.token$|password$/;
 
 function whatItIs(value: unknown, at: string): string {
   if (value === undefined) return ' is missing';

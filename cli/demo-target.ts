@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../schemas/index.js';
 import { urlOf } from './addresses.js';
+import { ApiConnection } from './api-connection.js';
 import { loadConfig } from './config.js';
 import { createLogger } from './logger.js';
 import { startRoles } from './roles.js';
@@ -18,16 +19,19 @@ export interface DemoEndpoints {
 export interface DemoTarget {
   readonly otlpHttp: string;
   readonly otlpGrpc: string;
-  readonly api: string;
+  readonly api: ApiConnection;
   /** Whether it is still there after `close`. */
   readonly stays: boolean;
   close(): Promise<void>;
 }
 
+const READY_TIMEOUT_MS = 2_000;
+
 /** Starts one only where none was asked for by address; it is gone, with its data, once closed. */
 export async function findOrStart(config: Config, endpoints: DemoEndpoints): Promise<DemoTarget> {
   const { ingest, analytics } = config;
-  const api = endpoints.api ?? urlOf(analytics.host, analytics.port);
+  const url = endpoints.api ?? urlOf(analytics.host, analytics.port, analytics.tls !== undefined);
+  const api = new ApiConnection(url, config.client);
   const isGiven = Object.values(endpoints).some(address => address !== undefined);
   if (await isReady(api)) {
     return {
@@ -39,10 +43,10 @@ export async function findOrStart(config: Config, endpoints: DemoEndpoints): Pro
     };
   }
   if (isGiven) {
-    throw new Error(`no Throughline is ready at ${api}: start it with \`throughline up\`, or leave the addresses out`);
+    throw new Error(`no Throughline is ready at ${url}: start it with \`throughline up\`, or leave the addresses out`);
   }
   process.stderr.write(
-    `no Throughline is ready at ${api}: starting one for the time of the demo (\`throughline up\` starts one that stays)\n`,
+    `no Throughline is ready at ${url}: starting one for the time of the demo (\`throughline up\` starts one that stays)\n`,
   );
   return startOwn();
 }
@@ -62,7 +66,7 @@ async function startOwn(): Promise<DemoTarget> {
     return {
       otlpHttp,
       otlpGrpc,
-      api,
+      api: new ApiConnection(api),
       stays: false,
       async close() {
         await running.close();
@@ -75,9 +79,9 @@ async function startOwn(): Promise<DemoTarget> {
   }
 }
 
-async function isReady(api: string): Promise<boolean> {
+async function isReady(api: ApiConnection): Promise<boolean> {
   try {
-    return (await fetch(`${api}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok;
+    return (await api.ask('/readyz', {}, READY_TIMEOUT_MS)).status === 200;
   } catch {
     return false;
   }

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bank, startBank } from '../demo/index.js';
 import type { Config, LatencyAnswer, TraceAnswer, TracesAnswer } from '../schemas/index.js';
+import type { ApiConnection } from './api-connection.js';
 import { type DemoEndpoints, type DemoTarget, findOrStart } from './demo-target.js';
 import { ProgressLine } from './progress-line.js';
 
@@ -68,14 +69,6 @@ async function serveUsers(bank: Bank, { seconds, rate }: DemoOptions, signal: Ab
   );
 }
 
-async function get<Answer>(api: string, path: string, parameters: Readonly<Record<string, string>>): Promise<Answer> {
-  const url = new URL(path, api);
-  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
-  return (await response.json()) as Answer;
-}
-
 async function printAnswer({ api, stays }: DemoTarget, from: string, to: string, signal: AbortSignal): Promise<void> {
   const { groups, freshness } = await settledAnswer(api, { location: CITY, quantile: '0.5,0.99', from, to }, signal);
   if (!freshness.settled) process.stderr.write('not every trace has settled yet; the figures may still change\n');
@@ -94,31 +87,31 @@ async function printAnswer({ api, stays }: DemoTarget, from: string, to: string,
     `${CITY}: p50 ${inMs(latency_ms['0.5'])}, p99 ${inMs(latency_ms['0.99'])} (${method});` +
       ` ${count} transactions, ${errors} failed, ${unknown} unknown\n`,
   );
-  const { traces } = await get<TracesAnswer>(api, '/api/v1/traces', { location: CITY, from, to, limit: '100' });
+  const { traces } = await api.get<TracesAnswer>('/api/v1/traces', { location: CITY, from, to, limit: '100' });
   const slowest = traces.filter(trace => trace.complete).sort((a, b) => b.duration_ms - a.duration_ms)[0];
   if (slowest === undefined) return;
   await printTrace(api, slowest.trace_id);
-  if (stays) process.stdout.write(`${api}/api/v1/traces/${slowest.trace_id}\n`);
+  if (stays) process.stdout.write(`${api.url}/api/v1/traces/${slowest.trace_id}\n`);
 }
 
 /** Asks until nothing received so far can change the answer any more, or for as long as patience lasts. */
 async function settledAnswer(
-  api: string,
+  api: ApiConnection,
   question: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<LatencyAnswer> {
   process.stderr.write('waiting until every span is in its trace\n');
   const deadline = performance.now() + SETTLE_TIMEOUT_MS;
-  let answer = await get<LatencyAnswer>(api, '/api/v1/latency', question);
+  let answer = await api.get<LatencyAnswer>('/api/v1/latency', question);
   while (!answer.freshness.settled && performance.now() < deadline) {
     await sleep(250, undefined, { signal });
-    answer = await get<LatencyAnswer>(api, '/api/v1/latency', question);
+    answer = await api.get<LatencyAnswer>('/api/v1/latency', question);
   }
   return answer;
 }
 
-async function printTrace(api: string, traceId: string): Promise<void> {
-  const { root, tiers, duration_ms } = await get<TraceAnswer>(api, `/api/v1/traces/${traceId}`, {});
+async function printTrace(api: ApiConnection, traceId: string): Promise<void> {
+  const { root, tiers, duration_ms } = await api.get<TraceAnswer>(`/api/v1/traces/${traceId}`);
   const parts = tiers.map(({ tier, critical_path_ms }) => `${tier} ${inMs(critical_path_ms)}`).join(' + ');
   const sum = tiers.reduce((total, { critical_path_ms }) => total + critical_path_ms, 0);
   process.stdout.write(

@@ -9,7 +9,7 @@ import { type Analytics, startAnalytics } from '../analytics/index.js';
 import type { Bus } from '../bus/index.js';
 import { type Ingest, startIngest } from '../ingest/index.js';
 import { SpanReader } from '../otlp/index.js';
-import type { Config } from '../schemas/index.js';
+import { type Config, isLoopback } from '../schemas/index.js';
 import { type Stitcher, startStitcher } from '../stitcher/index.js';
 import { createTraceStore, type Store } from '../store/index.js';
 import { urlOf } from './addresses.js';
@@ -151,6 +151,10 @@ function startAnswers(
   registry: Registry,
   logger: Logger,
 ): Promise<Analytics> {
+  const { host, tokens } = config.analytics;
+  if (tokens.length === 0 && !isLoopback(host)) {
+    logger.warn({ host }, 'anybody who reaches this address may ask the API anything: set analytics.auth.tokens');
+  }
   return startAnalytics({
     store,
     sqlStore: sql,
@@ -158,6 +162,8 @@ function startAnswers(
     logger: logger.child({ role: 'analytics' }),
     host: config.analytics.host,
     port: config.analytics.port,
+    tls: config.analytics.tls,
+    tokens: config.analytics.tokens,
     offsets: () => bus.offsets(),
     log: async () => viewOf(await bus.state()),
     readiness: () => readiness.check(),
@@ -174,7 +180,9 @@ function addressesOf(config: Config, { ingest, analytics, store, admin }: Readon
   return {
     ...(ingest && { otlpHttp: `${http.tls ? 'https' : 'http'}://${host}:${ingest.httpPort}` }),
     ...(ingest && { otlpGrpc: `${grpc.tls ? 'https' : 'http'}://${host}:${ingest.grpcPort}` }),
-    ...(analytics && { api: `http://${config.analytics.host}:${analytics.port}` }),
+    ...(analytics && {
+      api: `${config.analytics.tls ? 'https' : 'http'}://${config.analytics.host}:${analytics.port}`,
+    }),
     ...(store && { clickhouse: store.url }),
     ...(admin && { metrics: urlOf(config.metrics.host, admin.port) }),
   };

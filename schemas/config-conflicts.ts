@@ -23,6 +23,15 @@ export function conflictsOf(settings: Settings): Conflict[] {
   notAbove(stitcher.completeAfter, 'stitcher.completeAfter', stitcher.idle, 'stitcher.idle');
   notAbove(stitcher.idle, 'stitcher.idle', stitcher.maxOpen, 'stitcher.maxOpen');
   require(location.geoipFile === undefined, ['location.geoipFile'], 'is not available in this version: leave it out');
+  const { certFile, keyFile } = settings.client;
+  require(certFile === undefined || keyFile !== undefined, [
+    'client.certFile',
+    'client.keyFile',
+  ], 'needs client.keyFile');
+  require(keyFile === undefined || certFile !== undefined, [
+    'client.keyFile',
+    'client.certFile',
+  ], 'needs client.certFile');
   return [...conflicts, ...clickhouseConflicts(store.clickhouse), ...sharedPorts(settings)];
 }
 

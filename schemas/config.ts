@@ -3,6 +3,7 @@
  * each: `ingest.http.port` is THROUGHLINE_INGEST_HTTP_PORT. No I/O here; `cli/config.ts` reads file and environment.
  */
 import { z } from 'zod';
+import { ApiToken, IngestToken, TlsSettings } from './config-access.js';
 import {
   choice,
   DAY_MS,
@@ -23,33 +24,11 @@ import { DEFAULT_LOCATION_ORDER, DEFAULT_TIER_RULES } from './rules.js';
 const host = () => text('a host name or an IP address', /^[\w.:-]+$/);
 const path = () => text('a path', /./);
 
-const TlsSettings = z.strictObject({
-  certFile: path().describe('PEM file of the certificate'),
-  keyFile: path().describe('PEM file of its key'),
-  clientCaFile: path().optional().describe('PEM file: clients must show a certificate signed by it'),
-});
-
 const ClickHouseTlsSettings = section({
   caFile: path().optional().describe('PEM file of the authority of the server; without it those that Node knows'),
   certFile: path().optional().describe('PEM file of a certificate to show to the server'),
   keyFile: path().optional().describe('PEM file of its key'),
 });
-
-const Token = z
-  .strictObject({
-    token: words().optional(),
-    sha256: z
-      .string()
-      .regex(/^(sha256:)?[0-9a-f]{64}$/i, 'give the SHA-256 of the token, 64 hexadecimal digits')
-      .optional(),
-    tenant: z.string().regex(/^[\w.-]{1,64}$/, 'give a name of letters, digits, dots and dashes'),
-    tier: z.string().min(1).max(64, 'give a name of at most 64 characters').optional(),
-    maxSpansPerSecond: integer(1, 1_000_000_000).optional(),
-    maxBytesPerSecond: size(1024).optional(),
-  })
-  .refine(({ token, sha256 }) => (token === undefined) !== (sha256 === undefined), {
-    message: 'give either token or sha256',
-  });
 
 const Rule = z.strictObject(
   {
@@ -78,7 +57,7 @@ export const Settings = z.strictObject({
     publishTimeout: duration().prefault('10s').describe('Longest wait for the log; then 503'),
     maxConcurrentStreams: integer(1, 10_000).default(128).describe('gRPC calls at once per connection'),
     auth: section({
-      tokens: listOf(Token, '{token or sha256, tenant, tier, maxSpansPerSecond, maxBytesPerSecond}')
+      tokens: listOf(IngestToken, '{token or sha256, tenant, tier, maxSpansPerSecond, maxBytesPerSecond}')
         .default([])
         .describe('Bearer tokens, each with tenant, tier and rates of its own; empty: open to all'),
     }),
@@ -148,6 +127,12 @@ export const Settings = z.strictObject({
   analytics: section({
     host: host().default('127.0.0.1').describe('Address of the API'),
     port: port().default(4320).describe('Its port'),
+    tls: TlsSettings.optional(),
+    auth: section({
+      tokens: listOf(ApiToken, '{token or sha256, role, tenant}')
+        .default([])
+        .describe('Bearer tokens of the API, each with a role (read, sql, admin); empty: open to all'),
+    }),
     rollupEvery: duration().prefault('1s').describe('Least pause between two passes of the rollup job'),
     sql: section({
       maxSeconds: integer(1, 3_600).default(10).describe('Longest query of /api/v1/sql'),
@@ -159,6 +144,14 @@ export const Settings = z.strictObject({
   }),
   slo: section({
     directory: path().optional().describe('Folder of SLO documents (OpenSLO), loaded and watched by analytics'),
+  }),
+  client: section({
+    token: words().optional().describe('Bearer token that commands (demo, doctor) show to the API'),
+    caFile: path()
+      .optional()
+      .describe('PEM file of the authority of its certificate; without it those that Node knows'),
+    certFile: path().optional().describe('PEM file of a certificate to show to it'),
+    keyFile: path().optional().describe('PEM file of its key'),
   }),
   metrics: section({
     host: host().default('127.0.0.1').describe('Address of /healthz, /readyz and /metrics of a process'),
@@ -217,6 +210,8 @@ export function configOf(settings: Settings) {
     analytics: {
       host: analytics.host,
       port: analytics.port,
+      tls: analytics.tls,
+      tokens: analytics.auth.tokens,
       rollupEveryMs: analytics.rollupEvery,
       sql: {
         maxSeconds: analytics.sql.maxSeconds,

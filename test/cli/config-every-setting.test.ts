@@ -116,11 +116,24 @@ const EVERY: readonly [key: string, written: string, means: unknown, place?: str
   ['store.retention.rollups', '30d', 30, 'store.retention.rollupsDays'],
   ['analytics.host', 'localhost', 'localhost'],
   ['analytics.port', '14320', 14_320],
+  ['analytics.tls.certFile', 'c.pem', 'c.pem'],
+  ['analytics.tls.keyFile', 'k.pem', 'k.pem'],
+  ['analytics.tls.clientCaFile', 'ca.pem', 'ca.pem'],
+  [
+    'analytics.auth.tokens',
+    `[{"sha256":"${SHA}","role":"sql","tenant":"bank"}]`,
+    [{ sha256: SHA, role: 'sql', tenant: 'bank' }],
+    'analytics.tokens',
+  ],
   ['analytics.rollupEvery', '2s', 2_000, 'analytics.rollupEveryMs'],
   ['analytics.sql.maxSeconds', '3', 3],
   ['analytics.sql.maxMemory', '2GiB', 2_147_483_648, 'analytics.sql.maxMemoryBytes'],
   ['analytics.sql.maxRows', '9', 9],
   ['slo.directory', 'slo', 'slo'],
+  ['client.token', 'tl_x', 'tl_x'],
+  ['client.caFile', 'ca.pem', 'ca.pem'],
+  ['client.certFile', 'c.pem', 'c.pem'],
+  ['client.keyFile', 'k.pem', 'k.pem'],
   ['metrics.host', '0.0.0.0', '0.0.0.0'],
   ['metrics.port', '0', 0],
   ['tiers', '[{"tier":"edge","where":{"cdn":["a","b"]}}]', [{ tier: 'edge', where: { cdn: ['a', 'b'] } }]],
@@ -132,7 +145,7 @@ const NOT_YET = ['location.geoipFile'];
 /** A certificate without its key is no TLS, a password without its user no login, a login without its server none. */
 function companionsOf(key: string): readonly string[] {
   if (key === 'bus.kafka.minInsyncReplicas') return ['bus.kafka.replicationFactor'];
-  const section = /^.*\.(tls|sql|sasl)\b/.exec(key)?.[0];
+  const section = /^(?:.*\.(?:tls|sql|sasl)|client)\b/.exec(key)?.[0];
   const ofServer = key.startsWith('store.clickhouse.') ? ['store.clickhouse.url'] : [];
   if (section === undefined) return ofServer;
   return [...ofServer, ...EVERY.map(([other]) => other).filter(other => other.startsWith(`${section}.`))];
@@ -282,6 +295,20 @@ describe('a message', () => {
     expect(problems.length).toBeGreaterThan(0);
     expect(problems.join('\n')).toMatch(/ingest\.auth\.tokens/);
     expect(problems.join('\n')).not.toMatch(/hunter2|42424242/);
+  });
+
+  test('never shows a token of the API, nor one for it', () => {
+    for (const [variable, text] of [
+      ['THROUGHLINE_ANALYTICS_AUTH_TOKENS', '[{"token":"hunter2","role":"king"}]'],
+      ['THROUGHLINE_ANALYTICS_AUTH_TOKENS', '[{"token":42424242,"role":"read"}]'],
+    ]) {
+      const problems = problemsOf({ env: { [variable]: text } });
+      expect(problems.join('\n')).toMatch(/analytics\.auth\.tokens/);
+      expect(problems.join('\n')).not.toMatch(/hunter2|42424242/);
+    }
+    const [problem] = problemsOf({ file: fileWith('client:\n  token: 31337\n'), env: {} });
+    expect(problem).toMatch(/^client\.token /);
+    expect(problem).not.toContain('31337');
   });
 
   test('never shows a password', () => {

@@ -50,8 +50,6 @@ STOPSIGNAL SIGTERM
 
 FROM runtime AS standalone
 COPY --from=standalone-dependencies /build/node_modules ./node_modules
-ENV THROUGHLINE_STORE_EMBEDDED_HOST=0.0.0.0
-EXPOSE 8123
 CMD ["up"]
 
 FROM runtime AS cluster

@@ -5,6 +5,8 @@ import {
   type Connection,
   displayUrl,
   type EmbeddedEngine,
+  ENGINE_USER,
+  enginePassword,
   migrate,
   openSqlStore,
   openStore,
@@ -37,9 +39,10 @@ export async function openConfiguredStore(config: Config, logger: Logger, signal
     const connection = { ...server, url };
     return withPatience(() => open(connection, sqlLogin), { connection, logger: log, signal });
   }
-  const engine = await startEngine(config, log);
+  const password = config.store.embedded.password ?? enginePassword(engineDirectory(config));
+  const engine = await startEngine(config, password, log);
   try {
-    const opened = await open({ url: engine.url, database: clickhouse.database }, {});
+    const opened = await open({ url: engine.url, database: clickhouse.database, username: ENGINE_USER, password }, {});
     const close = () => opened.close().then(() => engine.close());
     return { ...opened, failed: engine.failed, close };
   } catch (error) {
@@ -67,10 +70,14 @@ export async function openConfiguredStore(config: Config, logger: Logger, signal
   }
 }
 
-function startEngine({ dataDir, store }: Config, logger: Logger): Promise<EmbeddedEngine> {
+const engineDirectory = ({ dataDir }: Config) => join(dataDir, 'clickhouse');
+
+function startEngine(config: Config, password: string, logger: Logger): Promise<EmbeddedEngine> {
+  const { store } = config;
   const { host, port, maxMemoryBytes } = store.embedded;
   return startEmbeddedEngine({
-    dataDir: join(dataDir, 'clickhouse'),
+    dataDir: engineDirectory(config),
+    password,
     host,
     port,
     maxMemoryBytes,

@@ -1,6 +1,7 @@
 /** Settings that are each valid and do not go together. What is wrong with one alone, its own schema says (config.ts). */
 import type { Settings } from './config.js';
 import { kafkaConflicts } from './kafka-settings.js';
+import { isLoopback } from './loopback.js';
 
 /** A combination of settings that cannot be. */
 export interface Conflict {
@@ -23,6 +24,10 @@ export function conflictsOf(settings: Settings): Conflict[] {
   notAbove(stitcher.completeAfter, 'stitcher.completeAfter', stitcher.idle, 'stitcher.idle');
   notAbove(stitcher.idle, 'stitcher.idle', stitcher.maxOpen, 'stitcher.maxOpen');
   require(location.geoipFile === undefined, ['location.geoipFile'], 'is not available in this version: leave it out');
+  require(isLoopback(store.embedded.host), [
+    'store.embedded.host',
+    'store.embedded.host',
+  ], 'must be a loopback address (127.0.0.1, ::1, localhost): for other machines there is the API, or a ClickHouse server');
   const { certFile, keyFile } = settings.client;
   require(certFile === undefined || keyFile !== undefined, [
     'client.certFile',

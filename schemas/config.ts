@@ -112,8 +112,11 @@ export const Settings = z.strictObject({
         .describe('On a cluster: replicas that hold an insert before it counts; auto is a majority'),
     }),
     embedded: section({
-      host: host().default('127.0.0.1').describe('Address of the embedded engine'),
+      host: host().default('127.0.0.1').describe('Address of the embedded engine, a loopback one'),
       port: port().default(8123).describe('Its ClickHouse HTTP interface'),
+      password: words()
+        .optional()
+        .describe('Of its user default; without it one is made and kept in <dataDir>/clickhouse/password'),
       maxMemory: size(256 * 2 ** 20)
         .optional()
         .describe('Its memory; half of what there is'),
@@ -204,7 +207,12 @@ export function configOf(settings: Settings) {
     },
     store: {
       clickhouse: { ...server, requestTimeoutMs: requestTimeout },
-      embedded: { host: embedded.host, port: embedded.port, maxMemoryBytes: embedded.maxMemory },
+      embedded: {
+        host: embedded.host,
+        port: embedded.port,
+        maxMemoryBytes: embedded.maxMemory,
+        password: embedded.password,
+      },
       retention: { spansDays: inDays(spans), tracesDays: inDays(traces), rollupsDays: inDays(rollups) },
     },
     analytics: {

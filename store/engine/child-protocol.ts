@@ -12,6 +12,8 @@ export interface ChildSettings {
   readonly threads: number;
   readonly maxMemoryBytes: number;
   readonly identity: string;
+  /** SHA-256, hexadecimal; '': nobody needs one. */
+  readonly passwordSha256: string;
 }
 
 /** Sent by the child once it listens, or when it cannot. */

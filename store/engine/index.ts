@@ -1,1 +1,2 @@
+export { ENGINE_USER, enginePassword } from './login.js';
 export { type EmbeddedEngine, type EmbeddedEngineOptions, startEmbeddedEngine } from './supervisor.js';

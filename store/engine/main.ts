@@ -58,6 +58,7 @@ async function openEngine(chdb: Chdb, settings: ChildSettings): Promise<Server> 
     database,
     version: Buffer.from(version.bytes()).toString('utf8').trim(),
     identity: settings.identity,
+    passwordSha256: settings.passwordSha256,
   });
   endWithParent(server, async () => {
     await chdb.drainPending();

@@ -1,6 +1,7 @@
 /** One HTTP request of ClickHouse's interface, taken apart: query, settings, parameters. */
 import type { IncomingMessage } from 'node:http';
 import { AUTHENTICATION_FAILED, BAD_ARGUMENTS, NOT_IMPLEMENTED } from './exceptions.js';
+import { ENGINE_USER, isPassword } from './login.js';
 
 export interface EngineRequest {
   /** Of the `query` parameter, Latin-1 of its bytes; '' without one: then the body is the query. */
@@ -43,9 +44,10 @@ const OF_THE_INTERFACE = new Set([
   'close_session',
 ]);
 
-export function parseRequest(message: IncomingMessage): EngineRequest {
+/** Throws an EngineException where the login is wrong, or something is asked for that is not there. */
+export function parseRequest(message: IncomingMessage, passwordSha256: string): EngineRequest {
   const { searchParams } = new URL(message.url ?? '/', 'http://engine');
-  requireDefaultUser(message, searchParams);
+  requireLogin(message, searchParams, passwordSha256);
   const isOn = (name: string) => /^(1|true)$/i.test(searchParams.get(name) ?? '');
   if (isOn('compress') || isOn('decompress')) {
     throw NOT_IMPLEMENTED("ClickHouse's own compression is not available here; use Content-Encoding with gzip");
@@ -67,13 +69,14 @@ export function parseRequest(message: IncomingMessage): EngineRequest {
   };
 }
 
-/** The embedded engine has one user, `default`, without a password, as a fresh server does. */
-function requireDefaultUser(message: IncomingMessage, parameters: URLSearchParams): void {
+/** One user, and its password in any of the ways in which ClickHouse takes one. */
+function requireLogin(message: IncomingMessage, parameters: URLSearchParams, passwordSha256: string): void {
   const basic = /^Basic (.+)$/i.exec(message.headers.authorization ?? '')?.[1];
   const [basicUser, basicPassword] = basic === undefined ? [] : Buffer.from(basic, 'base64').toString().split(/:(.*)/s);
-  const user = message.headers['x-clickhouse-user'] ?? parameters.get('user') ?? basicUser ?? '';
-  const password = message.headers['x-clickhouse-key'] ?? parameters.get('password') ?? basicPassword ?? '';
-  if ((user === '' || user === 'default') && password === '') return;
+  const user = String(message.headers['x-clickhouse-user'] ?? parameters.get('user') ?? basicUser ?? '');
+  const password = String(message.headers['x-clickhouse-key'] ?? parameters.get('password') ?? basicPassword ?? '');
+  const isRight = passwordSha256 === '' ? password === '' : isPassword(password, passwordSha256);
+  if ((user === '' || user === ENGINE_USER) && isRight) return;
   throw AUTHENTICATION_FAILED(
     `${user}: Authentication failed: password is incorrect, or there is no user with such name`,
   );

@@ -20,6 +20,8 @@ export interface EngineServerOptions {
   readonly version: string;
   /** Tells who asks whether this is the engine it thinks it is. */
   readonly identity: string;
+  /** Of the one user; '' where none is needed. */
+  readonly passwordSha256: string;
 }
 
 /** Clients close idle connections before this (`idle_socket_ttl`), as with a server's default. */
@@ -61,7 +63,7 @@ async function answerQuery(message: IncomingMessage, response: ServerResponse, o
   response.once('close', () => left.abort());
   let writer = new ResultWriter(response, false);
   try {
-    const request = parseRequest(message);
+    const request = parseRequest(message, options.passwordSha256);
     writer = new ResultWriter(response, request.acceptsGzip);
     const queryId = request.queryId ?? randomUUID();
     response.setHeader('X-ClickHouse-Query-Id', queryId);

@@ -15,6 +15,7 @@ import type { Logger } from 'pino';
 import { StoreError } from '../errors.js';
 import { type ChildMessage, type ChildSettings, SETTINGS_VARIABLE, STOP } from './child-protocol.js';
 import { findRunningEngine } from './claim.js';
+import { passwordDigest } from './login.js';
 
 export interface EmbeddedEngineOptions {
   /** Of the engine alone. */
@@ -24,6 +25,8 @@ export interface EmbeddedEngineOptions {
   readonly port: number;
   readonly database: string;
   readonly logger: Logger;
+  /** Of the user `default`. Without it nobody needs one: for what nobody else can reach, such as tests. */
+  readonly password?: string | undefined;
   /** Of the child as a whole, bytes; half of what there is. */
   readonly maxMemoryBytes?: number | undefined;
   /** Of one query; as many as there are cores. */
@@ -163,6 +166,7 @@ function childSettings({ dataDir, host, port, database, ...options }: EmbeddedEn
     port,
     database,
     identity: randomUUID(),
+    passwordSha256: options.password === undefined ? '' : passwordDigest(options.password),
     readSessions: options.readSessions ?? 4,
     threads: options.threads ?? availableParallelism(),
     maxMemoryBytes: Math.floor(options.maxMemoryBytes ?? availableBytes / 2),

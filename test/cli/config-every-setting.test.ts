@@ -110,6 +110,7 @@ const EVERY: readonly [key: string, written: string, means: unknown, place?: str
   ['store.clickhouse.insertQuorum', '3', 3],
   ['store.embedded.host', '::1', '::1'],
   ['store.embedded.port', '0', 0],
+  ['store.embedded.password', 'p,[e', 'p,[e'],
   ['store.embedded.maxMemory', '1GiB', 1_073_741_824, 'store.embedded.maxMemoryBytes'],
   ['store.retention.spans', '7d', 7, 'store.retention.spansDays'],
   ['store.retention.traces', '48h', 2, 'store.retention.tracesDays'],
@@ -196,6 +197,12 @@ test('rates of a token are written as people write them', () => {
 test('bus.kind kafka without brokers stops the start', () => {
   expect(problemsOf({ env: { THROUGHLINE_BUS_KIND: 'kafka' } })).toEqual([
     'bus.kafka.brokers must name at least one host:port for bus.kind kafka',
+  ]);
+});
+
+test.each(['0.0.0.0', '::', '10.0.0.1', 'db.example', '128.0.0.1'])('the embedded engine cannot listen on %s', host => {
+  expect(problemsOf({ env: { THROUGHLINE_STORE_EMBEDDED_HOST: host } })).toEqual([
+    expect.stringMatching(/^store\.embedded\.host must be a loopback address/),
   ]);
 });
 

@@ -1,5 +1,6 @@
 /** A whole Throughline as its users run it: `throughline up` from the built files, in a directory of its own, on free ports. */
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -66,6 +67,12 @@ export class Throughline extends ApiClient {
       ...settings,
     };
     this.#program = new Program(['up'], this.env);
+  }
+
+  /** Of the embedded engine's port, once it is up. */
+  get clickhouseLogin(): { readonly username: string; readonly password: string } {
+    const password = readFileSync(join(this.dataDir, 'clickhouse', 'password'), 'utf8').trim();
+    return { username: 'default', password };
   }
 
   get pid(): number {

@@ -15,12 +15,11 @@ export function listenerPorts(directory) {
   ]);
 }
 
-/** What the Dockerfile says it listens on must be that, beside the embedded engine's. */
+/** What the Dockerfile says it listens on must be that. The embedded engine's port is for its own machine only. */
 export function imageProblems(directory) {
   const image = readFileSync(join(directory, 'Dockerfile'), 'utf8');
   const exposed = [...image.matchAll(/^EXPOSE (.*)$/gm)].flatMap(([, list]) => list.split(' ').map(Number));
-  const { store } = parse(readFileSync(join(directory, 'throughline.example.yaml'), 'utf8'));
-  const listened = [...listenerPorts(directory).keys(), store.embedded.port];
+  const listened = [...listenerPorts(directory).keys()];
   const differ = listened.sort().join() !== [...new Set(exposed)].sort().join();
   return differ ? [`Dockerfile: EXPOSE ${exposed.join(' ')}, but the ports are ${listened.join(' ')}`] : [];
 }

@@ -36,7 +36,12 @@ beforeAll(async () => {
     [...readOtlpLines(file)].map(request => ({ partition: 0, offset: offset++, appendTimeMs: 0, request })),
   );
   traces = [...computeTraces(records, DEFAULT_ORACLE_RULES).values()];
-  store = openStore({ url: throughline.clickhouse, database: 'throughline', logger: pino({ level: 'silent' }) });
+  store = openStore({
+    url: throughline.clickhouse,
+    ...throughline.clickhouseLogin,
+    database: 'throughline',
+    logger: pino({ level: 'silent' }),
+  });
   await throughline.settled(120_000);
 }, 240_000);
 

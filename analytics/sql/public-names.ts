@@ -57,7 +57,7 @@ const FORBIDDEN_FUNCTIONS = [
   /^(demangle|flamegraph|trap|buildid)$/,
   /^show/,
   /^getclienthttpheader$/,
-  /^get(server|macro|oskernel|max)/,
+  /^get(server|macro|oskernel|max|setting)/,
   /^(hostname|fqdn|fullhostname|serveruuid|tcpport|uptime|displayname)$/,
   /^filesystem/,
   /^transaction/,

@@ -9,7 +9,8 @@ import { instantOf, minuteText } from '../slo/times.js';
 import { changesBetween } from './changes.js';
 import { readDetails } from './details.js';
 import { type GroupsWindow, type ObjectiveGroups, readGroups } from './groups.js';
-import { readReportRestatements } from './report-restatements.js';
+import { inOrder } from './in-order.js';
+import { type ReportRestatements, readReportRestatements } from './report-restatements.js';
 import { type ReportStateParts, readReportState } from './report-state.js';
 import { slosOfReport } from './slos.js';
 
@@ -76,13 +77,13 @@ async function readFigures(
   window: GroupsWindow,
   { onProgress }: ReportRequest,
 ): Promise<Part[]> {
-  const parts: Part[] = [];
-  for (const [index, slo] of slos.entries()) {
-    onProgress?.(index, 2 * slos.length, slo.name);
+  let done = 0;
+  const parts = await inOrder(slos, async slo => {
     const objectives = await readGroups(store, slo, window);
-    parts.push(...objectives.map((figures, objective) => ({ slo, objective, figures })));
-  }
-  return parts;
+    onProgress?.(done++, 2 * slos.length, slo.name);
+    return objectives.map((figures, objective) => ({ slo, objective, figures }));
+  });
+  return parts.flat();
 }
 
 /** Details first of those that have spent the most of their budget: for the last ones the time may be over. */
@@ -97,11 +98,15 @@ async function readSections(
   const patienceMs = () => Math.min(PART_MS, endMs - performance.now());
   const remaining = ({ figures: { groups } }: Part) => groups[0].budget.remaining_ratio;
   const order = [...figures.keys()].sort((a, b) => remaining(figures[a]) - remaining(figures[b]));
+  const restated = await inOrder(figures, ({ slo, objective }) =>
+    readReportRestatements(parts.store, slo, objective, window, previousAt),
+  );
   const sections: SloReport[] = [];
+  // One after the other: side by side each would take longer, and more of them longer than they may.
   for (const [done, index] of order.entries()) {
     const part = figures[index];
     onProgress?.(figures.length + done, 2 * figures.length, part.slo.name);
-    sections[index] = await readSection(parts, part, window, previousAt, patienceMs);
+    sections[index] = await readSection(parts, part, window, restated[index], patienceMs);
   }
   return sections;
 }
@@ -110,13 +115,12 @@ async function readSection(
   parts: ReportParts,
   { slo, objective, figures }: Part,
   window: GroupsWindow,
-  previousAt: string | undefined,
+  restated: ReportRestatements,
   patienceMs: () => number,
 ): Promise<SloReport> {
   const { groups, note } = figures;
   const [{ total, bad }] = groups;
   const details = await readDetails(parts, { slo, objective, window, total, bad }, patienceMs);
-  const restated = await readReportRestatements(parts.store, slo, objective, window, previousAt);
   const { displayName, targetPpm } = slo.spec.objectives[objective];
   const ofObjective = slo.spec.objectives.length > 1 && displayName !== '' ? `: ${displayName}` : '';
   return {

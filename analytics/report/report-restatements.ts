@@ -8,6 +8,11 @@ const NAMED = 100;
 /** Of all objectives together. */
 const READ = 1_000;
 
+export interface ReportRestatements {
+  readonly restatements: Restatement[];
+  readonly note: string | undefined;
+}
+
 /** What was restated in the window since the last report of it, the latest first; without one, all of it. */
 export async function readReportRestatements(
   store: Store,
@@ -15,7 +20,7 @@ export async function readReportRestatements(
   objective: number,
   { fromMinute, toMinute }: GroupsWindow,
   previousAt: string | undefined,
-): Promise<{ restatements: Restatement[]; note: string | undefined }> {
+): Promise<ReportRestatements> {
   const sinceMs = previousAt === undefined ? 0 : Date.parse(previousAt);
   const all = await sloRestatements(store, { ...cellsOf(slo), fromMinute, toMinute, sinceMs, limit: READ });
   const own = all.filter(each => each.objective === objective);

@@ -9,6 +9,7 @@ import {
 } from '../../store/index.js';
 import { ApiError } from '../errors.js';
 import { inForce } from '../slo/in-force.js';
+import { inOrder } from './in-order.js';
 
 /** All that are counted, or those named, by name. Throws an ApiError for a name that is none of them. */
 export async function slosOfReport(
@@ -19,9 +20,7 @@ export async function slosOfReport(
 ): Promise<CountedSlo[]> {
   const counted = (await countedSlos(store)).filter(slo => slo.tenant === tenant);
   const wanted = names.length === 0 ? counted : await named(store, tenant, counted, [...new Set(names)].sort());
-  const slos: CountedSlo[] = [];
-  for (const slo of wanted) slos.push(await asDefinedAt(store, slo, atMs));
-  return slos;
+  return inOrder(wanted, slo => asDefinedAt(store, slo, atMs));
 }
 
 async function named(store: Store, tenant: string, counted: readonly CountedSlo[], names: readonly string[]) {

@@ -11,11 +11,11 @@ import {
   BLAME_EXAMPLES,
   type BlamedElement,
   type BlameQuestion,
+  badEntries,
   blamedElements,
   elementKey,
   kindKey,
   type PathElement,
-  slowEntries,
 } from '../../store/index.js';
 import { ApiError } from '../errors.js';
 import type { Parts } from '../settings.js';
@@ -44,10 +44,11 @@ export async function answerBlame(
 ): Promise<SloBlameAnswer> {
   const [fromNs, toNs] = [fromMs, toMs].map(ms => BigInt(Math.trunc(ms)) * NS_PER_MS);
   const question: BlameQuestion = { tenant, definition, objective, group, fromNs, toNs };
-  const entries = await slowEntries(store, question, MAX_ENTRIES + 1);
+  const { slow: entries, hasFailed } = await badEntries(store, question, MAX_ENTRIES + 1);
   if (entries.length > MAX_ENTRIES) refuse(`bad traces have more than ${MAX_ENTRIES} different entry operations`);
   const baselines = await readBaselines(store, question, entries, limits);
-  const blamed = await blamedElements(store, question, baselines, MAX_ROWS + 1);
+  const isNone = entries.length === 0 && !hasFailed;
+  const blamed = isNone ? [] : await blamedElements(store, question, baselines, MAX_ROWS + 1);
   const bad = countOf(blamed);
   const shares = sharesOf(blamed, baselines, bad);
   if (blamed.length > MAX_ROWS || shares.length > MAX_SHARES) refuse(`there are more than ${MAX_SHARES} shares`);

@@ -44,18 +44,33 @@ export interface BlamedElement {
 
 export const BLAME_EXAMPLES = 5;
 
-/** Entries of the bad traces that are no failures; maybe some more, of which an older revision was bad. At most `limit`. */
-export async function slowEntries(store: Store, question: BlameQuestion, limit: number): Promise<Entry[]> {
+export interface BadEntries {
+  /** Of the bad traces that are no failures. At most as many as were asked for. */
+  readonly slow: readonly Entry[];
+  readonly hasFailed: boolean;
+}
+
+/** What is bad in the window; maybe some more, of which an older revision was bad. At most `limit` entries. */
+export async function badEntries(store: Store, question: BlameQuestion, limit: number): Promise<BadEntries> {
+  const { isFailed } = slownessOf(question);
+  // Failed traces are one row, whatever their entries: only of slow ones are these asked for.
   const sql = perShard(
     store,
     table => `
-      SELECT DISTINCT toString(service) AS service, toString(operation) AS operation
+      SELECT DISTINCT ${isFailed} AS is_failed, if(is_failed, '', toString(service)) AS entry_service,
+             if(is_failed, '', toString(operation)) AS entry_operation
       FROM ${table('trace_revisions')}
-      WHERE ${inWindow(question)} AND ${hasVerdict(question, table, Verdict.BAD, minutesOf(question))} AND NOT ${slownessOf(question).isFailed}
-      LIMIT ${Math.trunc(limit)}`,
+      WHERE ${inWindow(question)} AND ${hasVerdict(question, table, Verdict.BAD, minutesOf(question))}
+      LIMIT ${Math.trunc(limit) + 1}`,
   );
-  const rows = await store.queryRows(`SELECT DISTINCT service, operation FROM ${sql} ORDER BY service, operation`);
-  return rows.map(([service, operation]) => ({ service: String(service), operation: String(operation) }));
+  const rows = await store.queryRows(
+    `SELECT DISTINCT is_failed, entry_service, entry_operation FROM ${sql} ORDER BY is_failed, entry_service, entry_operation`,
+  );
+  const slow = rows.filter(([isFailed]) => !isFailed);
+  return {
+    slow: slow.map(([, service, operation]) => ({ service: String(service), operation: String(operation) })),
+    hasFailed: slow.length < rows.length,
+  };
 }
 
 /** Each bad trace of the window, given to one element; summed by kind and element, and by shard in a cluster. */

@@ -2,13 +2,13 @@
  * Questions about SLOs over counts like those of 50 million traces in 30 days: 100 SLOs with five places each, a cell
  * every minute. They are made by the store itself; there are no traces, so what is read from traces is not measured.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+
 import { pino } from 'pino';
+import { Registry } from 'prom-client';
 import { buildReport } from '../analytics/report/build.js';
 import { renderReport } from '../analytics/report/render.js';
-import { DEFAULT_LIMITS, type Parts } from '../analytics/settings.js';
+import { DEFAULT_LIMITS, DEFAULT_ROLLUP, type Parts } from '../analytics/settings.js';
+import { SloHoursJob } from '../analytics/slo/hours-job.js';
 import { answerStatus } from '../analytics/slo/status-answer.js';
 import {
   countingHash,
@@ -17,15 +17,8 @@ import {
   resolveSloDocuments,
   type SloDefinition,
 } from '../schemas/index.js';
-import {
-  type CountedSlo,
-  countedSlos,
-  migrate,
-  openStore,
-  putSloDocument,
-  type Store,
-  startEmbeddedEngine,
-} from '../store/index.js';
+import { type CountedSlo, countedSlos, putSloDocument, type Store } from '../store/index.js';
+import { describeFigure, millions, type QueryFigure, queryFigure, sizeOf, timed, withStore } from './slo-store.js';
 
 const SLOS = 100;
 const PLACES = 5;
@@ -34,31 +27,30 @@ const MINUTES_PER_DAY = 1_440;
 /** × 43,200 minutes × five places: 50 million traces, each of which every SLO counts. */
 const TRACES_PER_CELL = 231;
 const ROUNDS = 3;
-const DATABASE = 'throughline';
 const END_MS = Date.UTC(2026, 10, 24, 10, 0, 0);
 const FIRST_MINUTE = END_MS / 60_000 - DAYS * MINUTES_PER_DAY;
 
-export async function benchSlo(): Promise<void> {
-  const logger = pino({ level: 'silent' });
-  const dataDir = await mkdtemp(join(tmpdir(), 'throughline-bench-'));
-  const engine = await startEmbeddedEngine({ dataDir, host: '127.0.0.1', port: 0, database: DATABASE, logger });
-  try {
-    const retention = { spansDays: 3_650, tracesDays: 3_650, rollupsDays: 3_650 };
-    await migrate({ url: engine.url, database: DATABASE, retention, logger });
-    const store = openStore({ url: engine.url, database: DATABASE, logger });
-    try {
-      await fill(store);
-      const clock = () => END_MS;
-      const parts = { store, tenant: 'default', clock, limits: DEFAULT_LIMITS, offsets: async () => [] };
-      await measureStatus(parts as unknown as Parts);
-      await measureReport(parts);
-    } finally {
-      await store.close();
-    }
-  } finally {
-    await engine.close();
-    await rm(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-  }
+export interface SloFigures {
+  readonly slo_status_30d: QueryFigure;
+  /** One question: all SLOs. */
+  readonly slo_report_30d: QueryFigure;
+  /** Of a single one. */
+  readonly slo_report_1_30d: QueryFigure;
+}
+
+export function benchSlo(): Promise<SloFigures> {
+  return withStore(async store => {
+    await fill(store);
+    const clock = () => END_MS;
+    const parts = { store, tenant: 'default', clock, limits: DEFAULT_LIMITS, offsets: async () => [] };
+    const { rows } = await sizeOf(store, 'slo_rollup');
+    const status = await measureStatus(parts as unknown as Parts, rows);
+    return {
+      slo_status_30d: status,
+      slo_report_30d: await measureReport(parts, [], 1, rows),
+      slo_report_1_30d: await measureReport(parts, ['slo-050'], 5, rows),
+    };
+  });
 }
 
 async function fill(store: Store): Promise<void> {
@@ -72,12 +64,13 @@ async function fill(store: Store): Promise<void> {
   // All SLOs select alike, so they are counted alike: one hash.
   const hash = countingHash(definitionOf(0));
   for (let day = 0; day < DAYS; day++) await fillDay(store, hash, FIRST_MINUTE + day * MINUTES_PER_DAY);
-  const [[rows, bytes]] = await store.queryRows(
-    "SELECT sum(rows), sum(bytes_on_disk) FROM system.parts WHERE active AND table = 'slo_rollup' AND database = {database:String}",
-    { database: DATABASE },
-  );
+  const { rows, bytes } = await sizeOf(store, 'slo_rollup');
   const seconds = Math.round((performance.now() - started) / 1_000);
-  console.log(`SLOs: ${SLOS} with ${millions(rows)} cells (${millions(bytes)} MB) filled in ${seconds} s`);
+  console.log(`SLOs: ${SLOS} with ${millions(rows)} million cells (${millions(bytes)} MB) filled in ${seconds} s`);
+  const job = { store, logger: pino({ level: 'silent' }), registry: new Registry(), clock: Date.now };
+  // Nothing becomes visible late here: all hours are summed.
+  const took = await timed(() => new SloHoursJob({ ...job, rollup: { ...DEFAULT_ROLLUP, overlapMs: 0 } }).pass());
+  console.log(`SLOs: summed by hours in ${Math.round(took / 1_000)} s`);
 }
 
 /** A cell for each place and a marker, as counting writes them; one trace in 400 is bad, one in 1,000 unknown. */
@@ -119,31 +112,42 @@ spec:
   return definition;
 }
 
-async function measureStatus(parts: Parts): Promise<void> {
+async function measureStatus(parts: Parts, rows: number): Promise<QueryFigure> {
   const slos = (await countedSlos(parts.store)) as CountedSlo[];
   const times: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     for (const slo of slos) {
-      const started = performance.now();
-      const { total } = await answerStatus(parts, slo, END_MS);
-      times.push(performance.now() - started);
-      if (total !== DAYS * MINUTES_PER_DAY * PLACES * TRACES_PER_CELL) throw new Error(`a total of ${total}`);
+      times.push(
+        await timed(async () => {
+          const { total } = await answerStatus(parts, slo, END_MS);
+          if (total !== DAYS * MINUTES_PER_DAY * PLACES * TRACES_PER_CELL) throw new Error(`a total of ${total}`);
+        }),
+      );
     }
   }
-  times.sort((a, b) => a - b);
-  const at = (share: number) => `${Math.round(times[Math.min(times.length - 1, Math.floor(times.length * share))])} ms`;
-  console.log(`SLOs: status of 30 days, ${times.length} times: p50 ${at(0.5)}, p99 ${at(0.99)}, longest ${at(1)}`);
+  const figure = queryFigure(times, rows);
+  console.log(`SLOs: status of 30 days, ${describeFigure(figure)}`);
+  return figure;
 }
 
-async function measureReport(parts: Parameters<typeof buildReport>[0]): Promise<void> {
-  const started = performance.now();
+async function measureReport(
+  parts: Parameters<typeof buildReport>[0],
+  slos: readonly string[],
+  runs: number,
+  rows: number,
+): Promise<QueryFigure> {
   const window = { fromMinute: FIRST_MINUTE, toMinute: END_MS / 60_000 };
-  const report = await buildReport(parts, { window, slos: [] });
-  const seconds = ((performance.now() - started) / 1_000).toFixed(1);
-  const html = renderReport(report, 'html').length;
-  console.log(`SLOs: report of ${report.slos.length} over 30 days: ${seconds} s, ${millions(html)} MB of HTML`);
-}
-
-function millions(value: unknown): string {
-  return (Number(value) / 1e6).toFixed(1);
+  const times: number[] = [];
+  let html = 0;
+  for (let run = 0; run < runs; run++) {
+    times.push(
+      await timed(async () => {
+        html = renderReport(await buildReport(parts, { window, slos }), 'html').length;
+      }),
+    );
+  }
+  const figure = queryFigure(times, rows);
+  const what = slos.length === 0 ? `all ${SLOS}` : slos.length;
+  console.log(`SLOs: report of ${what} over 30 days, ${millions(html)} MB of HTML, ${describeFigure(figure)}`);
+  return figure;
 }

@@ -1,0 +1,66 @@
+/** A store of a benchmark's own, in the embedded engine, gone when the work is done; and spreads of times. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { migrate, openStore, type Store, startEmbeddedEngine } from '../store/index.js';
+
+const DATABASE = 'throughline';
+
+export async function withStore<Result>(work: (store: Store) => Promise<Result>): Promise<Result> {
+  const logger = pino({ level: 'silent' });
+  const dataDir = await mkdtemp(join(tmpdir(), 'throughline-bench-'));
+  const engine = await startEmbeddedEngine({ dataDir, host: '127.0.0.1', port: 0, database: DATABASE, logger });
+  try {
+    const retention = { spansDays: 3_650, tracesDays: 3_650, rollupsDays: 3_650 };
+    await migrate({ url: engine.url, database: DATABASE, retention, logger });
+    const store = openStore({ url: engine.url, database: DATABASE, logger });
+    try {
+      return await work(store);
+    } finally {
+      await store.close();
+    }
+  } finally {
+    await engine.close();
+    await rm(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+}
+
+/** Rows and bytes on disk of a table. */
+export async function sizeOf(store: Store, table: string): Promise<{ rows: number; bytes: number }> {
+  const [[rows, bytes]] = await store.queryRows(
+    'SELECT sum(rows), sum(bytes_on_disk) FROM system.parts WHERE active AND table = {table:String} AND database = {database:String}',
+    { table, database: DATABASE },
+  );
+  return { rows: Number(rows), bytes: Number(bytes) };
+}
+
+/** One kind of question, asked several times. */
+export interface QueryFigure {
+  readonly p50_ms: number;
+  readonly p99_ms: number;
+  readonly max_ms: number;
+  readonly runs: number;
+  /** In the store, of the table that the question is about. */
+  readonly rows: number;
+}
+
+export function queryFigure(times: readonly number[], rows: number): QueryFigure {
+  const sorted = [...times].sort((a, b) => a - b);
+  const at = (share: number) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]);
+  return { p50_ms: at(0.5), p99_ms: at(0.99), max_ms: at(1), runs: sorted.length, rows };
+}
+
+export function describeFigure({ p50_ms, p99_ms, max_ms, runs }: QueryFigure): string {
+  return `${runs} times: p50 ${p50_ms} ms, p99 ${p99_ms} ms, longest ${max_ms} ms`;
+}
+
+export async function timed(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return performance.now() - started;
+}
+
+export function millions(value: number): string {
+  return (value / 1e6).toFixed(1);
+}

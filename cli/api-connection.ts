@@ -7,6 +7,8 @@ import type { Config } from '../schemas/index.js';
 export interface ApiResponse {
   readonly status: number;
   readonly body: string;
+  /** Of the header: the clock of whoever answered. */
+  readonly date: string | undefined;
 }
 
 const TIMEOUT_MS = 60_000;
@@ -15,10 +17,12 @@ export class ApiConnection {
   readonly url: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #tls: https.RequestOptions;
+  readonly #timeoutMs: number;
 
   /** `token` comes before the one of the configuration. */
-  constructor(url: string, client: Config['client'] = {}, token = client.token) {
+  constructor(url: string, client: Config['client'] = {}, token = client.token, timeoutMs = TIMEOUT_MS) {
     this.url = url;
+    this.#timeoutMs = timeoutMs;
     this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const pem = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file));
     this.#tls = { ca: pem(client.caFile), cert: pem(client.certFile), key: pem(client.keyFile) };
@@ -28,7 +32,7 @@ export class ApiConnection {
   async ask(
     path: string,
     parameters: Readonly<Record<string, string>> = {},
-    timeoutMs = TIMEOUT_MS,
+    timeoutMs = this.#timeoutMs,
   ): Promise<ApiResponse> {
     const url = new URL(path, this.url);
     for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
@@ -40,7 +44,9 @@ export class ApiConnection {
         response.setEncoding('utf8').on('data', text => {
           body += text;
         });
-        response.once('error', reject).once('end', () => resolve({ status: response.statusCode ?? 0, body }));
+        response.once('error', reject).once('end', () => {
+          resolve({ status: response.statusCode ?? 0, body, date: response.headers.date });
+        });
       })
         .once('error', reject)
         .end();
@@ -49,9 +55,14 @@ export class ApiConnection {
 
   /** A 200 in JSON; rejects with whatever else the answer says. */
   async get<Answer>(path: string, parameters: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    return JSON.parse(await this.getText(path, parameters)) as Answer;
+  }
+
+  /** A 200 as text; rejects with whatever else the answer says. */
+  async getText(path: string, parameters: Readonly<Record<string, string>> = {}): Promise<string> {
     const { status, body } = await this.ask(path, parameters);
     if (status !== 200) throw new Error(`${new URL(path, this.url)}: ${status} ${body}${adviceOn(status)}`);
-    return JSON.parse(body) as Answer;
+    return body;
   }
 }
 

@@ -121,6 +121,23 @@ program
   });
 
 program
+  .command('doctor')
+  .description('ask a running system how it is, and say in words what is wrong')
+  .option('--api <url>', 'API to ask (default: as configured)')
+  .option('--token <token>', 'bearer token for it (default: client.token)')
+  .option('--seconds <n>', 'how long to watch it', wholeNumber, 3)
+  .option('--json', 'print one JSON object instead of text', false)
+  .addHelpText(
+    'after',
+    '\nExits 0 if all is well, 1 if something is wrong, 2 if it could not be asked. A token must be of no tenant (role read).',
+  )
+  .action(async options => {
+    const settings = config();
+    const { runDoctor } = await import('./doctor.js');
+    process.exitCode = await runDoctor(settings, options);
+  });
+
+program
   .command('restitch')
   .description('restate traces from the store, with spans that came beyond stitcher.lateness')
   .argument('[trace-id...]')

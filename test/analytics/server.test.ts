@@ -85,6 +85,16 @@ test('readiness is that of the store and of whoever wired us', async () => {
   await waiting.close();
 });
 
+test('a store that hangs makes the API unready before a probe gives up', async () => {
+  const hanging = await startApi({ ...AWAY, ping: () => new Promise<boolean>(() => {}) });
+  const response = await fetch(`${hanging.url}/readyz`, { signal: AbortSignal.timeout(10_000) });
+  expect([response.status, await response.json()]).toEqual([
+    503,
+    { ready: false, reasons: ['the store does not answer'] },
+  ]);
+  await hanging.close();
+});
+
 describe('what is not there', () => {
   test.each(['/', '/api', '/api/v1', '/api/v1/latency/', '/api/v1/nothing', '/api/v1/traces/1/spans'])(
     'GET %s is a 404',

@@ -6,8 +6,6 @@ export class BlockMark {
   rows = 0;
   #attributePairs = 0;
   #attributeBytes = 0;
-  #resourcePairs = 0;
-  #resourceBytes = 0;
   #statusMessageBytes = 0;
   #traceStateBytes = 0;
   #eventBytes = 0;
@@ -17,8 +15,6 @@ export class BlockMark {
     this.rows = columns.rows;
     this.#attributePairs = columns.attributes.pairCount;
     this.#attributeBytes = columns.attributes.values.byteLength;
-    this.#resourcePairs = columns.resource.pairCount;
-    this.#resourceBytes = columns.resource.values.byteLength;
     this.#statusMessageBytes = columns.statusMessage.byteLength;
     this.#traceStateBytes = columns.traceState.byteLength;
     this.#eventBytes = columns.events.byteLength;
@@ -28,7 +24,6 @@ export class BlockMark {
   restore(columns: SpanColumns): void {
     columns.rows = this.rows;
     columns.attributes.truncate(this.#attributePairs, this.#attributeBytes);
-    columns.resource.truncate(this.#resourcePairs, this.#resourceBytes);
     columns.statusMessage.truncate(this.#statusMessageBytes, this.rows);
     columns.traceState.truncate(this.#traceStateBytes, this.rows);
     columns.events.truncate(this.#eventBytes, this.rows);
@@ -40,8 +35,6 @@ export class BlockMark {
     return (
       columns.attributes.values.byteLength -
       this.#attributeBytes +
-      columns.resource.values.byteLength -
-      this.#resourceBytes +
       columns.statusMessage.byteLength -
       this.#statusMessageBytes +
       columns.traceState.byteLength -

@@ -36,13 +36,8 @@ export class PairList {
 
   /** The key of the value just appended to `values`. */
   appendKey(key: number): void {
-    if (this.pairCount === this.keys.length) this.reserveKeys(1);
+    if (this.pairCount === this.keys.length) this.keys = grownWords(this.keys, this.keys.length * 2);
     this.keys[this.pairCount++] = key;
-  }
-
-  reserveKeys(extra: number): void {
-    const needed = this.pairCount + extra;
-    if (needed > this.keys.length) this.keys = grownWords(this.keys, Math.max(needed, this.keys.length * 2));
   }
 
   truncate(pairCount: number, valueBytes: number): void {
@@ -104,6 +99,7 @@ export class SpanColumns implements SpanBlock {
   locality: Words = new Uint32Array(INITIAL_ROWS);
   region: Words = new Uint32Array(INITIAL_ROWS);
   country: Words = new Uint32Array(INITIAL_ROWS);
+  resource: Words = new Uint32Array(INITIAL_ROWS);
   locationRank: Bytes = new Uint8Array(INITIAL_ROWS);
   isDatabaseCall: Bytes = new Uint8Array(INITIAL_ROWS);
 
@@ -112,7 +108,6 @@ export class SpanColumns implements SpanBlock {
   readonly events = new StringColumn();
   readonly links = new StringColumn();
   readonly attributes = new Pairs(new Dictionary());
-  readonly resource = new Pairs(new Dictionary());
 
   recordCount = 0;
   recordPartition = new Uint16Array(16);
@@ -146,7 +141,6 @@ export class SpanColumns implements SpanBlock {
     this.record = grownWords(this.record, capacity);
     this.#growStrings(capacity);
     this.attributes.growRows(capacity);
-    this.resource.growRows(capacity);
     this.capacity = capacity;
   }
 
@@ -183,7 +177,6 @@ export class SpanColumns implements SpanBlock {
     this.events.reset();
     this.links.reset();
     this.attributes.reset();
-    this.resource.reset();
   }
 
   #growStrings(capacity: number): void {
@@ -198,6 +191,7 @@ export class SpanColumns implements SpanBlock {
     this.locality = grownWords(this.locality, capacity);
     this.region = grownWords(this.region, capacity);
     this.country = grownWords(this.country, capacity);
+    this.resource = grownWords(this.resource, capacity);
     this.locationRank = grownBytes(this.locationRank, capacity);
     this.isDatabaseCall = grownBytes(this.isDatabaseCall, capacity);
   }

@@ -11,9 +11,11 @@ import { type Classifier, Facts, Slot } from './classify.js';
 import { PairList, type SpanColumns } from './columns.js';
 import { Dictionary } from './dictionary.js';
 import { internText } from './interned-text.js';
+import { JsonText } from './json-text.js';
 import { ReadNotes, type SpanLimits } from './limits.js';
 import { internSlot, type Locator } from './location.js';
 import { nextField, type PayloadCursor } from './payload-cursor.js';
+import { encodeUtf8 } from './utf8.js';
 
 const ATTRIBUTES_TAG = 0x0a;
 /** The OpenTelemetry semantic conventions' name for a service that does not name itself. */
@@ -26,8 +28,9 @@ const MAX_RESOURCE_BYTES = 16 * 1024 * 1024;
 
 /** Columns of a span that its resource decides. Numbers without a comment are indexes of the block's dictionary. */
 export interface Resource {
-  /** Pairs of the block's resource map: keys, and values in the layout of VarStrings. */
-  readonly keys: Uint32Array;
+  /** All attributes as one JSON object of strings. */
+  readonly attributes: number;
+  /** Their values in the layout of VarStrings: what `facts` point into. */
   readonly values: Uint8Array;
   readonly facts: Facts;
   readonly service: number;
@@ -60,8 +63,9 @@ export class ResourceReader {
   readonly #resources: (Resource | undefined)[] = [];
   #columns: SpanColumns | undefined;
   #generation = 0;
-  /** What resources are read into; it shares the key dictionary of the block. */
-  #pairs = new PairList(new Dictionary());
+  /** What resources are read into. */
+  readonly #pairs = new PairList(new Dictionary());
+  readonly #json = new JsonText();
 
   constructor(classifier: Classifier, locator: Locator, limits: SpanLimits) {
     this.#classifier = classifier;
@@ -74,7 +78,6 @@ export class ResourceReader {
   /** To be called before a run of `read` for one block. */
   follow(columns: SpanColumns): void {
     if (columns === this.#columns && columns.dictionary.generation === this.#generation) return;
-    if (columns !== this.#columns) this.#pairs = new PairList(columns.resource.keyDictionary);
     this.#columns = columns;
     this.#generation = columns.dictionary.generation;
     this.#forget();
@@ -95,6 +98,7 @@ export class ResourceReader {
   #forget(): void {
     this.#known.reset();
     this.#resources.length = 0;
+    this.#pairs.keyDictionary.reset();
   }
 
   #parse(cursor: PayloadCursor, start: number, end: number): Resource | undefined {
@@ -146,7 +150,7 @@ export class ResourceReader {
     locator.locate(dictionary, this.#noFacts, values, facts, values);
     const text = (slot: number) => internSlot(dictionary, facts, slot, values);
     return {
-      keys: this.#pairs.keys.slice(0, this.#pairs.pairCount),
+      attributes: this.#internJson(dictionary),
       values,
       facts,
       service: text(Slot.SERVICE_NAME) || dictionary.internText(UNKNOWN_SERVICE),
@@ -162,5 +166,30 @@ export class ResourceReader {
       flags: this.#notes.flags,
       cutAttributes: this.#notes.cutAttributes,
     };
+  }
+
+  /** Keys and values were cut and repaired when they were read. */
+  #internJson(dictionary: Dictionary): number {
+    const { keys, values, pairCount, keyDictionary } = this.#pairs;
+    const json = this.#json;
+    json.reset();
+    if (pairCount === 0) return 0;
+    const { bytes } = values;
+    let at = 0;
+    for (let pair = 0; pair < pairCount; pair++) {
+      json.ascii(pair === 0 ? '{' : ',');
+      const key = encodeUtf8(keyDictionary.text(keys[pair]));
+      json.string(key, 0, key.length, key.length);
+      json.ascii(':');
+      let length = 0;
+      for (let shift = 0, byte = 0x80; byte >= 0x80; shift += 7) {
+        byte = bytes[at++];
+        length |= (byte & 0x7f) << shift;
+      }
+      json.string(bytes, at, at + length, length);
+      at += length;
+    }
+    json.ascii('}');
+    return dictionary.intern(json.bytes, 0, json.length);
   }
 }

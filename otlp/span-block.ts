@@ -98,6 +98,8 @@ export interface SpanBlock {
   locality: Uint32Array;
   region: Uint32Array;
   country: Uint32Array;
+  /** The attributes of the resource as one JSON object of strings, '' for none (docs/adr/050). */
+  resource: Uint32Array;
   locationRank: Uint8Array;
   /** 1 where the span itself carries `db.system.name` or `db.system`. */
   isDatabaseCall: Uint8Array;
@@ -108,7 +110,6 @@ export interface SpanBlock {
   readonly events: VarStrings;
   readonly links: VarStrings;
   readonly attributes: MapColumn;
-  readonly resource: MapColumn;
 
   /** The log records the rows came from. */
   recordCount: number;

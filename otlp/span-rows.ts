@@ -107,7 +107,7 @@ export class SpanRows {
     this.#setIds(cursor, columns, row);
     this.#setTimes(columns, row);
     this.#appendTexts(cursor, columns, row);
-    this.#setMaps(columns, row, resource);
+    attributes.endWords[row * 2] = attributes.pairCount;
     this.#classify(columns, row, resource);
     this.#setNumbers(columns, row, resource, scope);
     return RowOutcome.APPENDED;
@@ -215,16 +215,6 @@ export class SpanRows {
     this.#links.appendTo(columns.links);
   }
 
-  #setMaps(columns: SpanColumns, row: number, from: Resource): void {
-    const { attributes, resource } = columns;
-    attributes.endWords[row * 2] = attributes.pairCount;
-    resource.reserveKeys(from.keys.length);
-    resource.keys.set(from.keys, resource.pairCount);
-    resource.pairCount += from.keys.length;
-    resource.values.appendEncoded(from.values, from.keys.length);
-    resource.endWords[row * 2] = resource.pairCount;
-  }
-
   #classify(columns: SpanColumns, row: number, resource: Resource): void {
     const facts = this.#facts;
     const { dictionary } = columns;
@@ -257,6 +247,7 @@ export class SpanRows {
     columns.service[row] = resource.service;
     columns.environment[row] = resource.environment;
     columns.host[row] = resource.host;
+    columns.resource[row] = resource.attributes;
     columns.flags[row] = this.#notes.flags | scope.flags;
     const dropped = droppedAttributesCount + this.#notes.cutAttributes + resource.cutAttributes;
     columns.droppedAttributesCount[row] = dropped < MAX_UINT32 ? dropped : MAX_UINT32;

@@ -95,14 +95,6 @@ export class StringColumn implements VarStrings {
     this.count++;
   }
 
-  /** Appends `count` strings already in this layout. */
-  appendEncoded(encoded: Uint8Array, count: number): void {
-    this.reserve(encoded.length);
-    this.bytes.set(encoded, this.byteLength);
-    this.byteLength += encoded.length;
-    this.count += count;
-  }
-
   truncate(byteLength: number, count: number): void {
     this.byteLength = byteLength;
     this.count = count;

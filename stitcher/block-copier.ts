@@ -47,7 +47,7 @@ export class BlockCopier {
     spans.locationRank[at] = block.locationRank[row];
     spans.isDatabaseCall[at] = block.isDatabaseCall[row];
     spans.flags[at] = block.flags[row];
-    spans.checksum[at] = block.checksum[row];
+    spans.checksum[at] = block.checksum[row] >>> 8;
     spans.receivedMs[at] = block.recordAppendTimeMs[block.record[row]];
     return at;
   }

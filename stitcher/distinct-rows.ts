@@ -75,9 +75,7 @@ export class DistinctRows {
     if (table.checksum[a] !== table.checksum[b] || !endsTogether) this.conflict = true;
     if (table.endHigh[a] !== table.endHigh[b]) return table.endHigh[a] > table.endHigh[b];
     if (table.endLow[a] !== table.endLow[b]) return table.endLow[a] > table.endLow[b];
-    const checksumA = table.checksum[a] >>> 8;
-    const checksumB = table.checksum[b] >>> 8;
-    if (checksumA !== checksumB) return checksumA > checksumB;
+    if (table.checksum[a] !== table.checksum[b]) return table.checksum[a] > table.checksum[b];
     return invertedReceived(table.receivedMs[a]) > invertedReceived(table.receivedMs[b]);
   }
 

@@ -96,6 +96,8 @@ function settingsOf({ sqlStore: { store, isReadonly }, sql, tenant }: SqlParts):
     max_threads: 2,
     // Rows that a merge has yet to collapse are not for people to see.
     final: 1,
+    // What is stored as part of another column is public all the same: `end` and `resource` of spans.
+    asterisk_include_alias_columns: 1,
     additional_table_filters: tableFilters(store, tenant),
     // On a cluster a subquery is right whatever it joins by: its rows are collected first, from all shards.
     distributed_product_mode: 'global',

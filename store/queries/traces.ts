@@ -165,7 +165,7 @@ export function spansOfTrace(store: Store, tenant: string, traceId: string, limi
     `SELECT span_id, parent_span_id, name, toString(kind) AS kind, toInt8(spans.kind) AS kind_number, service, tier,
             toUnixTimestamp64Nano(start) AS start_ns, toUnixTimestamp64Nano(end) AS end_ns, duration_ns,
             toString(status) AS status, attributes, resource
-     FROM (SELECT * FROM spans WHERE tenant = {tenant:String} AND trace_id = {trace_id:String}
+     FROM (SELECT *, end, duration_ns, resource FROM spans WHERE tenant = {tenant:String} AND trace_id = {trace_id:String}
            ORDER BY version DESC LIMIT 1 BY span_id, kind) AS spans
      ORDER BY spans.start, span_id, spans.kind LIMIT ${Math.trunc(limit)}`,
     { tenant, trace_id: traceId },

@@ -60,6 +60,11 @@ describe('what a query sees', () => {
     expect(await rowsOf('SELECT toUInt32(count()) FROM spans')).toEqual([[2]]);
   });
 
+  test('`SELECT *` has the columns that are stored as part of others', async () => {
+    const response = await api.sql(`SELECT * FROM spans WHERE span_id = '${spanId(2)}'`, '?format=JSONEachRow');
+    expect(JSON.parse(await response.text())).toMatchObject({ resource: { 'service.name': 'web' }, duration_ms: 10 });
+  });
+
   test('the rollup', async () => {
     const query =
       'SELECT toUInt32(sum(traces)), round(quantilesDDMerge(0.01, 1)(latency)[1] / 3e8, 1) FROM latency_rollup';

@@ -199,7 +199,7 @@ describe('24: limits', () => {
     const payload = field(1, resource, field(2, field(2, spanContent()), field(2, spanContent())));
     const rows = readRows(payload, { limits: { maxAttributes: 1 } });
     expect(rows.map(row => [row.resource, row.droppedAttributesCount, row.flags & SpanFlag.ATTRIBUTES_CUT])).toEqual(
-      Array(2).fill([[['a', 'a']], 2, SpanFlag.ATTRIBUTES_CUT]),
+      Array(2).fill([{ a: 'a' }, 2, SpanFlag.ATTRIBUTES_CUT]),
     );
   });
 });

@@ -121,7 +121,7 @@ function rowOf(
       attributes: objectOf(link.attributes),
     })),
     attributes: [...attributes],
-    resource: [...resource],
+    resource: Object.fromEntries(resource),
   };
 }
 

@@ -41,7 +41,7 @@ export interface Row {
   readonly events: string;
   readonly links: string;
   readonly attributes: readonly (readonly [string, string])[];
-  readonly resource: readonly (readonly [string, string])[];
+  readonly resource: Readonly<Record<string, string>>;
   readonly record: { readonly partition: number; offset: number; appendTimeMs: number; tenant: string };
 }
 
@@ -89,7 +89,6 @@ export function rowsOf(block: SpanBlock): Row[] {
   const events = stringsOf(block.events);
   const links = stringsOf(block.links);
   const attributes = mapsOf(block.attributes, block.rows);
-  const resources = mapsOf(block.resource, block.rows);
   const hex = (ids: Uint8Array, width: number, row: number): string =>
     Buffer.from(ids.subarray(row * width, row * width + width)).toString('hex');
   return Array.from({ length: block.rows }, (_, row) => ({
@@ -120,7 +119,7 @@ export function rowsOf(block: SpanBlock): Row[] {
     events: events[row],
     links: links[row],
     attributes: attributes[row],
-    resource: resources[row],
+    resource: JSON.parse(texts[block.resource[row]] || '{}') as Record<string, string>,
     record: {
       partition: block.recordPartition[block.record[row]],
       offset: block.recordOffset[block.record[row]],

@@ -57,7 +57,7 @@ describe('whole payloads', () => {
       events: '',
       links: '',
       attributes: [['my.span.attr', 'some value']],
-      resource: [['service.name', 'my.service']],
+      resource: { 'service.name': 'my.service' },
       record: ORIGIN,
     });
   });
@@ -81,7 +81,7 @@ describe('whole payloads', () => {
         ['lives', '9'],
         ['map', '{"nested":"value"}'],
       ],
-      resource: [['key', 'value']],
+      resource: { key: 'value' },
       events: '[{"time_unix_nano":"600","name":"somethingHappenedHere","attributes":{"important":true}}]',
       links: '',
     });
@@ -277,14 +277,15 @@ describe('limits', () => {
     expect(row.flags & SpanFlag.ATTRIBUTES_CUT).toBe(SpanFlag.ATTRIBUTES_CUT);
   });
 
-  test('a record whose resource would be repeated beyond all bounds is refused as a whole', () => {
-    const resource = field(1, field(1, field(1, text('k')), field(2, field(1, text('v'.repeat(1000))))));
-    const spans = Array.from({ length: 100 }, () => field(2, spanContent()));
+  test('a record whose texts take more than the limit is refused as a whole', () => {
+    const resource = field(1, field(1, field(1, text('k')), field(2, field(1, text('v')))));
+    const attribute = field(9, field(1, text('k')), field(2, field(1, text('v'.repeat(1000)))));
+    const spans = Array.from({ length: 100 }, () => field(2, concat(spanContent(), attribute)));
     const block = createSpanBlock();
     const reader = readerOf({ limits: { maxRecordTextBytes: 50_000 } });
     const result = reader.read(field(1, resource, field(2, ...spans)), ORIGIN, block);
     expect(result).toMatchObject({ error: 'takes more than 50000 bytes as columns', spans: 0 });
-    expect([block.rows, block.resource.pairCount, block.resource.values.byteLength]).toEqual([0, 0, 0]);
+    expect([block.rows, block.attributes.pairCount, block.attributes.values.byteLength]).toEqual([0, 0, 0]);
     expect(reader.read(field(1, resource, field(2, ...spans.slice(0, 40))), ORIGIN, block)).toMatchObject({
       spans: 40,
     });

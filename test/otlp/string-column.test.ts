@@ -74,18 +74,6 @@ describe('StringColumn', () => {
     expect(column.byteLength - column.textStart).toBe(String(value).length);
   });
 
-  test('strings already encoded are copied as they are', () => {
-    const [from, to] = [new StringColumn(), new StringColumn()];
-    append(from, text('a'));
-    append(from, text('b'.repeat(20_000)));
-    for (let round = 0; round < 3; round++) to.appendEncoded(used(from), 2);
-    expect(stringsOf(to)).toEqual(
-      Array(3)
-        .fill(['a', 'b'.repeat(20_000)])
-        .flat(),
-    );
-  });
-
   test('goes back to where it was, and starts anew after a reset', () => {
     const column = new StringColumn();
     append(column, text('kept'));

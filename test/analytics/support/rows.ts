@@ -50,7 +50,8 @@ async function insertValues(store: Store, table: string, rows: readonly Readonly
   await store.command(`INSERT INTO ${table} (${columns.join(',')}) VALUES ${values.join(',')}`);
 }
 
-const instant = (ms: number) => `fromUnixTimestamp64Nano(${BigInt(Math.round(ms * 1e3)) * 1_000n})`;
+const nanoseconds = (ms: number) => BigInt(Math.round(ms * 1e3)) * 1_000n;
+const instant = (ms: number) => `fromUnixTimestamp64Nano(${nanoseconds(ms)})`;
 
 export function versionOf(spans: number, arrivals: number): bigint {
   return (BigInt(arrivals) << 96n) | (BigInt(spans) << 64n);
@@ -122,13 +123,11 @@ export function insertSpans(store: Store, spans: readonly StoredSpan[], received
     service: literal(span.service ?? 'web'),
     tier: literal(span.tier ?? 'app'),
     start: instant(span.startMs),
-    end: instant(span.startMs + (span.durationMs ?? 10)),
-    duration_ns: String(BigInt(Math.round((span.durationMs ?? 10) * 1e6))),
     status: literal(span.status ?? 'UNSET'),
     attributes: map(span.attributes ?? { 'http.request.method': 'GET' }),
-    resource: map({ 'service.name': span.service ?? 'web', ...span.resource }),
+    resource_json: literal(JSON.stringify({ 'service.name': span.service ?? 'web', ...span.resource })),
     received: `fromUnixTimestamp64Milli(${Math.floor(receivedMs)})`,
-    version: String(span.version ?? 1),
+    version: `toUInt128('${(nanoseconds(span.startMs + (span.durationMs ?? 10)) << 64n) + BigInt(span.version ?? 1)}')`,
   }));
   return insertValues(store, 'spans', rows);
 }

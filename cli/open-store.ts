@@ -74,13 +74,14 @@ const engineDirectory = ({ dataDir }: Config) => join(dataDir, 'clickhouse');
 
 function startEngine(config: Config, password: string, logger: Logger): Promise<EmbeddedEngine> {
   const { store } = config;
-  const { host, port, maxMemoryBytes } = store.embedded;
+  const { host, port, maxMemoryBytes, maxSpoolBytes } = store.embedded;
   return startEmbeddedEngine({
     dataDir: engineDirectory(config),
     password,
     host,
     port,
     maxMemoryBytes,
+    maxSpoolBytes,
     database: store.clickhouse.database,
     logger,
   });

@@ -114,6 +114,9 @@ export const Settings = z.strictObject({
     embedded: section({
       host: host().default('127.0.0.1').describe('Address of the embedded engine, a loopback one'),
       port: port().default(8123).describe('Its ClickHouse HTTP interface'),
+      maxSpool: size(2 ** 20)
+        .prefault('4GiB')
+        .describe('Data of inserts that wait for it, on disk; beyond it they are told to come again'),
       password: words()
         .optional()
         .describe('Of its user default; without it one is made and kept in <dataDir>/clickhouse/password'),
@@ -211,6 +214,7 @@ export function configOf(settings: Settings) {
         host: embedded.host,
         port: embedded.port,
         maxMemoryBytes: embedded.maxMemory,
+        maxSpoolBytes: embedded.maxSpool,
         password: embedded.password,
       },
       retention: { spansDays: inDays(spans), tracesDays: inDays(traces), rollupsDays: inDays(rollups) },

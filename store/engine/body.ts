@@ -1,10 +1,8 @@
 /** A request's body: its beginning in memory, to look for a query in, and the rest as it comes. */
-import { createWriteStream } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { NOT_IMPLEMENTED, QUERY_IS_TOO_LARGE } from './exceptions.js';
+import { NOT_IMPLEMENTED } from './exceptions.js';
 
 /** Inflated. */
 export function bodyOf(message: IncomingMessage): AsyncIterator<Buffer> {
@@ -28,18 +26,4 @@ export async function readBytes(body: AsyncIterator<Buffer>, bytes: number): Pro
     byteLength += value.length;
   }
   return Buffer.concat(chunks, byteLength);
-}
-
-/** Writes `first` and the rest of the body into a file: binary, and never in this process's memory as a whole. */
-export async function spool(first: Buffer, body: AsyncIterator<Buffer>, path: string, maxBytes: number): Promise<void> {
-  async function* all() {
-    let byteLength = first.length;
-    if (first.length > 0) yield first;
-    for (let next = await body.next(); !next.done; next = await body.next()) {
-      byteLength += next.value.length;
-      if (byteLength > maxBytes) throw QUERY_IS_TOO_LARGE(`The data of an INSERT may have ${maxBytes} bytes here`);
-      yield next.value;
-    }
-  }
-  await pipeline(Readable.from(all(), { objectMode: false }), createWriteStream(path, { flags: 'wx' }));
 }

@@ -11,6 +11,8 @@ export interface ChildSettings {
   readonly readSessions: number;
   readonly threads: number;
   readonly maxMemoryBytes: number;
+  /** Of the data of all inserts that wait, on disk. */
+  readonly maxSpoolBytes: number;
   readonly identity: string;
   /** SHA-256, hexadecimal; '': nobody needs one. */
   readonly passwordSha256: string;

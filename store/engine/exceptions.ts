@@ -16,6 +16,7 @@ export const SYNTAX_ERROR = (message: string) => new EngineError(62, 'SYNTAX_ERR
 export const UNKNOWN_SETTING = (message: string) => new EngineError(115, 'UNKNOWN_SETTING', message);
 export const QUERY_IS_TOO_LARGE = (message: string) => new EngineError(229, 'QUERY_IS_TOO_LARGE', message);
 export const TOO_MANY_QUERIES = (message: string) => new EngineError(202, 'TOO_MANY_SIMULTANEOUS_QUERIES', message);
+export const NOT_ENOUGH_SPACE = (message: string) => new EngineError(243, 'NOT_ENOUGH_SPACE', message);
 export const QUERY_WAS_CANCELLED = (message: string) => new EngineError(394, 'QUERY_WAS_CANCELLED', message);
 export const ACCESS_DENIED = (message: string) => new EngineError(497, 'ACCESS_DENIED', message);
 export const AUTHENTICATION_FAILED = (message: string) => new EngineError(516, 'AUTHENTICATION_FAILED', message);
@@ -52,6 +53,7 @@ const OTHERS: ReadonlyMap<number, number> = new Map([
   [439, 503],
   // The server says 500; whoever knows only HTTP should come again, too.
   [202, 503],
+  [243, 503],
 ]);
 
 /** HTTP status by code, after ClickHouse's exceptionCodeToHTTPStatus. */

@@ -12,6 +12,7 @@ import { claimDirectory, publishClaim, releaseDirectory } from './claim.js';
 import { writeConfig } from './config.js';
 import { type EngineSession, Executor } from './executor.js';
 import { createEngineServer } from './server.js';
+import { Spool } from './spool.js';
 
 interface Chdb {
   readonly Session: new (path: string, options: { connectionArgs: readonly string[] }) => EngineSession;
@@ -55,6 +56,7 @@ async function openEngine(chdb: Chdb, settings: ChildSettings): Promise<Server> 
   const server = createEngineServer({
     executor,
     spoolDirectory: emptySpool(dataDir),
+    spool: new Spool(settings.maxSpoolBytes),
     database,
     version: Buffer.from(version.bytes()).toString('utf8').trim(),
     identity: settings.identity,

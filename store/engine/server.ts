@@ -1,21 +1,22 @@
 /** ClickHouse's HTTP interface in front of an Executor. */
 import { randomUUID } from 'node:crypto';
-import { unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { bodyOf, readBytes, spool } from './body.js';
+import { bodyOf, readBytes } from './body.js';
 import { QUERY_IS_TOO_LARGE } from './exceptions.js';
 import type { Executor, Job } from './executor.js';
 import { contentTypeOf } from './formats.js';
 import { type EngineRequest, parseRequest, readMultipart, utf8 } from './request.js';
 import { ResultWriter } from './response.js';
 import { QUERY_ID } from './settings.js';
+import type { Spool } from './spool.js';
 import { insertFromFile, parseStatement, type Statement, withQueryId } from './statement.js';
 
 export interface EngineServerOptions {
   readonly executor: Executor;
   /** Inserted data is spooled here. It must be the process's working directory: the engine finds files by name alone. */
   readonly spoolDirectory: string;
+  readonly spool: Spool;
   readonly database: string;
   readonly version: string;
   /** Tells who asks whether this is the engine it thinks it is. */
@@ -30,7 +31,6 @@ const MAX_CONNECTIONS = 1_024;
 /** As far into a body the end of an INSERT's own text is looked for. */
 const HEAD_BYTES = 1 << 20;
 const MAX_QUERY_BYTES = 16 << 20;
-const MAX_INSERT_BYTES = 1 << 30;
 const DEFAULT_FORMAT = 'TabSeparated';
 
 export function createEngineServer(options: EngineServerOptions): Server {
@@ -107,16 +107,12 @@ interface InsertData {
 async function insert(
   job: Omit<Job, 'sql'>,
   { first, rest }: InsertData,
-  { executor, spoolDirectory }: EngineServerOptions,
+  { executor, spoolDirectory, spool }: EngineServerOptions,
 ) {
   const name = randomUUID();
-  const path = join(spoolDirectory, name);
-  try {
-    await spool(first, rest, path, MAX_INSERT_BYTES);
-    return await executor.execute({ ...job, sql: utf8(insertFromFile(job.statement, name)) });
-  } finally {
-    await unlink(path).catch(() => {});
-  }
+  return spool.with(first, rest, join(spoolDirectory, name), () =>
+    executor.execute({ ...job, sql: utf8(insertFromFile(job.statement, name)) }),
+  );
 }
 
 /** The query is in the URL, in the body, in both one after the other, or a part of a form. */

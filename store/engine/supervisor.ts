@@ -29,6 +29,8 @@ export interface EmbeddedEngineOptions {
   readonly password?: string | undefined;
   /** Of the child as a whole, bytes; half of what there is. */
   readonly maxMemoryBytes?: number | undefined;
+  /** Of the data of all inserts that wait, on disk; 4 GiB. */
+  readonly maxSpoolBytes?: number | undefined;
   /** Of one query; as many as there are cores. */
   readonly threads?: number | undefined;
   /** Queries that run at once, the others wait; 4. */
@@ -52,6 +54,7 @@ export interface EmbeddedEngine {
 const START_TIMEOUT_MS = 120_000;
 /** Longer than the child gives what is running. */
 const STOP_TIMEOUT_MS = 15_000;
+const DEFAULT_SPOOL_BYTES = 4 * 2 ** 30;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 10_000;
 /** A child that lived for this long did not die of its start. */
@@ -169,6 +172,7 @@ function childSettings({ dataDir, host, port, database, ...options }: EmbeddedEn
     passwordSha256: options.password === undefined ? '' : passwordDigest(options.password),
     readSessions: options.readSessions ?? 4,
     threads: options.threads ?? availableParallelism(),
+    maxSpoolBytes: options.maxSpoolBytes ?? DEFAULT_SPOOL_BYTES,
     maxMemoryBytes: Math.floor(options.maxMemoryBytes ?? availableBytes / 2),
   };
 }

@@ -15,7 +15,7 @@ export function stringColumn(name: string, values: NativeStrings): NativeColumn 
 }
 
 /** Two hex digits of each byte value, as the 16 bits that little-endian memory wants. */
-const HEX_PAIRS = (() => {
+export const HEX_PAIRS = (() => {
   const pairs = new Uint16Array(256);
   const digits = '0123456789abcdef';
   for (let byte = 0; byte < 256; byte++) {

@@ -20,13 +20,17 @@ export interface StitcherProgress {
   readonly last_trace_row_ms: number;
 }
 
-const MIN_INTERVAL_MS = 200;
+/** Of what somebody waits for: that everything is audited, or no longer is. */
+const AUDITED_INTERVAL_MS = 200;
+/** Of where reading has got to: an insert costs as much as storing a thousand spans. */
+const POSITION_INTERVAL_MS = 1_000;
 const WATERMARK_INTERVAL_MS = 2_000;
 
 export class ProgressWriter {
   readonly #store: TraceStore;
   readonly #instance: string;
   #lastText = '';
+  #lastAudited = false;
   #lastAtMs = Number.NEGATIVE_INFINITY;
   #writing = false;
 
@@ -38,12 +42,14 @@ export class ProgressWriter {
   async write(progress: StitcherProgress, nowMs: number, isFinal = false): Promise<void> {
     if (this.#writing && !isFinal) return;
     const text = JSON.stringify({ ...progress, watermark_ms: 0, audited_through_ms: {} });
-    const waitMs = text === this.#lastText ? WATERMARK_INTERVAL_MS : MIN_INTERVAL_MS;
+    const changedMs = progress.audited === this.#lastAudited ? POSITION_INTERVAL_MS : AUDITED_INTERVAL_MS;
+    const waitMs = text === this.#lastText ? WATERMARK_INTERVAL_MS : changedMs;
     if (!isFinal && nowMs - this.#lastAtMs < waitMs) return;
     this.#writing = true;
     try {
       await this.#store.saveProgress('stitcher', this.#instance, JSON.stringify(progress));
       this.#lastText = text;
+      this.#lastAudited = progress.audited;
       this.#lastAtMs = nowMs;
     } finally {
       this.#writing = false;

@@ -1,40 +1,69 @@
 /** Growing columns for the rows of `trace_revisions`: one push per trace (or per path section), no objects per row. */
 import type { NativeData } from '../store/index.js';
 import type { Interner } from './interner.js';
+import { HEX_PAIRS } from './native-columns.js';
 
 const encoder = new TextEncoder();
+const TWO_32 = 2 ** 32;
 
-/** Fixed-width numbers in insertion order. */
+/** Numbers of up to 32 bits in insertion order. */
 export class NumberColumn {
-  #values: Uint8Array | Uint16Array | Uint32Array | BigInt64Array | BigUint64Array;
+  #values: Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
   count = 0;
 
-  constructor(array: Uint8Array | Uint16Array | Uint32Array | BigInt64Array | BigUint64Array) {
+  constructor(array: Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>) {
     this.#values = array;
   }
 
   push(value: number): void {
     if (this.count === this.#values.length) this.#grow();
-    (this.#values as Uint32Array)[this.count++] = value;
-  }
-
-  pushBig(value: bigint): void {
-    if (this.count === this.#values.length) this.#grow();
-    (this.#values as BigUint64Array)[this.count++] = value;
+    this.#values[this.count++] = value;
   }
 
   take(): NativeData {
     const values = this.#values.slice(0, this.count);
-    const width = values.BYTES_PER_ELEMENT;
     this.count = 0;
-    return { kind: 'fixed', width, bytes: new Uint8Array(values.buffer) };
+    return { kind: 'fixed', width: values.BYTES_PER_ELEMENT, bytes: new Uint8Array(values.buffer) };
   }
 
   #grow(): void {
-    const Columns = this.#values.constructor as new (length: number) => Uint32Array;
-    const grown = new Columns(Math.max(64, this.#values.length * 2));
-    grown.set(this.#values as Uint32Array);
+    const Columns = this.#values.constructor as new (length: number) => Uint32Array<ArrayBuffer>;
+    const grown = new Columns(this.#values.length * 2);
+    grown.set(this.#values);
     this.#values = grown;
+  }
+}
+
+/** Numbers of 64 bits, kept as two words each, the lower first: most are whole doubles and never become a bigint. */
+export class LongColumn {
+  #words = new Uint32Array(128);
+  count = 0;
+
+  /** A whole number, signed or not; a double of at most 53 bits. */
+  push(value: number | bigint): void {
+    if (typeof value === 'number') {
+      const high = Math.floor(value / TWO_32);
+      this.#pushWords(value - high * TWO_32, high);
+    } else {
+      this.#pushWords(Number(value & 0xffff_ffffn), Number((value >> 32n) & 0xffff_ffffn));
+    }
+  }
+
+  take(): NativeData {
+    const words = this.#words.slice(0, this.count * 2);
+    this.count = 0;
+    return { kind: 'fixed', width: 8, bytes: new Uint8Array(words.buffer) };
+  }
+
+  #pushWords(low: number, high: number): void {
+    const at = this.count++ * 2;
+    if (at === this.#words.length) {
+      const grown = new Uint32Array(at * 2);
+      grown.set(this.#words);
+      this.#words = grown;
+    }
+    this.#words[at] = low;
+    this.#words[at + 1] = high;
   }
 }
 
@@ -88,30 +117,47 @@ export class LowCardinalityColumn {
   }
 }
 
-/** Ids as hex: FixedString columns. An all-zero id is 16 NUL-free zeros like any other. */
+/** Ids as hex: FixedString columns. An all-zero id is zeros like any other. */
 export class HexColumn {
   readonly #width: number;
-  #bytes: Buffer;
-  count = 0;
+  /** Two digits each. */
+  #pairs: Uint16Array<ArrayBuffer>;
+  #at = 0;
 
-  /** `width` in hex digits. */
+  /** `width` in hex digits, a multiple of eight. */
   constructor(width: number) {
     this.#width = width;
-    this.#bytes = Buffer.alloc(width * 64);
+    this.#pairs = new Uint16Array(width * 32);
   }
 
-  push(hex: string): void {
-    if ((this.count + 1) * this.#width > this.#bytes.length) {
-      this.#bytes = Buffer.concat([this.#bytes], this.#bytes.length * 2);
+  get count(): number {
+    return (this.#at * 2) / this.#width;
+  }
+
+  /** The next eight digits, of a word as read from the wire's bytes on a little-endian machine. */
+  pushWord(word: number): void {
+    const at = this.#at;
+    if (at === this.#pairs.length) {
+      const grown = new Uint16Array(at * 2);
+      grown.set(this.#pairs);
+      this.#pairs = grown;
     }
-    this.#bytes.write(hex, this.count * this.#width, this.#width, 'latin1');
-    this.count++;
+    const pairs = this.#pairs;
+    pairs[at] = HEX_PAIRS[word & 0xff];
+    pairs[at + 1] = HEX_PAIRS[(word >>> 8) & 0xff];
+    pairs[at + 2] = HEX_PAIRS[(word >>> 16) & 0xff];
+    pairs[at + 3] = HEX_PAIRS[word >>> 24];
+    this.#at = at + 4;
+  }
+
+  pushHex(hex: string): void {
+    for (let at = 0; at < this.#width; at += 8) this.pushWord(hexToWord(hex, at));
   }
 
   take(): NativeData {
-    const bytes = new Uint8Array(this.#bytes.subarray(0, this.count * this.#width));
-    this.count = 0;
-    return { kind: 'fixed', width: this.#width, bytes };
+    const pairs = this.#pairs.slice(0, this.#at);
+    this.#at = 0;
+    return { kind: 'fixed', width: this.#width, bytes: new Uint8Array(pairs.buffer) };
   }
 }
 

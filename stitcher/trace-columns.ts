@@ -1,14 +1,14 @@
 /** The columns of `trace_revisions` in the making: name, ClickHouse type and growing data of each, in one place. */
 import type { NativeColumn, NativeData } from '../store/index.js';
 import type { Interner } from './interner.js';
-import { HexColumn, LowCardinalityColumn, NumberColumn, TextColumn } from './row-columns.js';
+import { HexColumn, LongColumn, LowCardinalityColumn, NumberColumn, TextColumn } from './row-columns.js';
 
 const LC = 'LowCardinality(String)';
 const ID = 'FixedString(16)';
 
 /** Elements of all rows, and their cumulative count after each row. */
-export class ArrayColumn<Element extends NumberColumn | LowCardinalityColumn | HexColumn> {
-  readonly #ends = new NumberColumn(new BigUint64Array(64));
+export class ArrayColumn<Element extends NumberColumn | LongColumn | LowCardinalityColumn | HexColumn> {
+  readonly #ends = new LongColumn();
   readonly element: Element;
 
   constructor(element: Element) {
@@ -16,7 +16,7 @@ export class ArrayColumn<Element extends NumberColumn | LowCardinalityColumn | H
   }
 
   endRow(): void {
-    this.#ends.pushBig(BigInt(this.element.count));
+    this.#ends.push(this.element.count);
   }
 
   take(): NativeData {
@@ -32,10 +32,9 @@ export function createTraceColumns(interner: Interner) {
   const low = () => new LowCardinalityColumn(interner);
   const u8 = () => new NumberColumn(new Uint8Array(64));
   const u32 = () => new NumberColumn(new Uint32Array(64));
-  const u64 = () => new NumberColumn(new BigUint64Array(64));
-  const i64 = () => new NumberColumn(new BigInt64Array(64));
+  const long = () => new LongColumn();
   const lowArray = () => new ArrayColumn(low());
-  const u64Array = () => new ArrayColumn(u64());
+  const longArray = () => new ArrayColumn(long());
   const u8Array = () => new ArrayColumn(u8());
   const idArray = () => new ArrayColumn(new HexColumn(16));
   return {
@@ -46,10 +45,10 @@ export function createTraceColumns(interner: Interner) {
     locality: low(),
     trace_id: new HexColumn(32),
     /** Pushed as two halves, the lower first. */
-    version: u64(),
+    version: long(),
     is_deleted: u8(),
-    revision: u64(),
-    received: i64(),
+    revision: long(),
+    received: long(),
     complete: u8(),
     has_root: u8(),
     error: u8(),
@@ -61,9 +60,9 @@ export function createTraceColumns(interner: Interner) {
     error_tier: low(),
     root_span_id: new TextColumn(),
     error_span_id: new TextColumn(),
-    start: i64(),
-    end: i64(),
-    duration_ns: u64(),
+    start: long(),
+    end: long(),
+    duration_ns: long(),
     span_count: u32(),
     service_count: u32(),
     orphan_count: u32(),
@@ -73,23 +72,23 @@ export function createTraceColumns(interner: Interner) {
     arrivals: u32(),
     flags: lowArray(),
     tier_names: lowArray(),
-    tier_ns: u64Array(),
+    tier_ns: longArray(),
     service_names: lowArray(),
-    service_ns: u64Array(),
+    service_ns: longArray(),
     link_callers: lowArray(),
     link_callees: lowArray(),
-    link_ns: u64Array(),
+    link_ns: longArray(),
     path_kind: u8Array(),
     path_span_id: idArray(),
     path_caller: lowArray(),
     path_service: lowArray(),
     path_operation: lowArray(),
     path_tier: lowArray(),
-    path_offset_ns: u64Array(),
-    path_self_ns: u64Array(),
+    path_offset_ns: longArray(),
+    path_self_ns: longArray(),
     skew_span_id: idArray(),
     skew_kind: u8Array(),
-    skew_ns: new ArrayColumn(i64()),
+    skew_ns: new ArrayColumn(long()),
     tier_span_id: idArray(),
     tier_override: lowArray(),
   };
@@ -124,7 +123,7 @@ function typeOf(name: keyof TraceColumns, column: TraceColumns[keyof TraceColumn
 
 function elementType(
   name: keyof TraceColumns,
-  column: NumberColumn | LowCardinalityColumn | HexColumn | TextColumn,
+  column: NumberColumn | LongColumn | LowCardinalityColumn | HexColumn | TextColumn,
 ): string {
   if (column instanceof LowCardinalityColumn) return LC;
   if (column instanceof TextColumn) return 'String';

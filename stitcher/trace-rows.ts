@@ -6,7 +6,7 @@
 import type { NativeColumn } from '../store/index.js';
 import { type AssembledTrace, traceFlagNames } from './assembly/index.js';
 import type { Interner } from './interner.js';
-import { wordToHex } from './row-columns.js';
+import { type HexColumn, wordToHex } from './row-columns.js';
 import type { SpanTable } from './span-table.js';
 import { ArrayColumn, createTraceColumns, type TraceColumns, takeTraceColumns } from './trace-columns.js';
 
@@ -100,7 +100,7 @@ export class TraceRows {
       column.push(0);
     }
     for (const column of [c.root_span_id, c.error_span_id]) column.push('');
-    for (const column of [c.start, c.end, c.duration_ns]) column.pushBig(0n);
+    for (const column of [c.start, c.end, c.duration_ns]) column.push(0);
     this.#endRow();
   }
 
@@ -125,12 +125,12 @@ export class TraceRows {
     c.country.push(key.country);
     c.region.push(key.region);
     c.locality.push(key.locality);
-    c.trace_id.push(input.traceId);
-    c.version.pushBig(version & 0xffff_ffff_ffff_ffffn);
-    c.version.pushBig(version >> 64n);
+    c.trace_id.pushHex(input.traceId);
+    c.version.push(version & 0xffff_ffff_ffff_ffffn);
+    c.version.push(version >> 64n);
     c.is_deleted.push(isDeleted);
-    c.revision.pushBig(revision);
-    c.received.pushBig(BigInt(key.receivedMs));
+    c.revision.push(revision);
+    c.received.push(key.receivedMs);
   }
 
   #addScalars(input: TraceRowInput, trace: AssembledTrace, table: SpanTable): void {
@@ -148,9 +148,9 @@ export class TraceRows {
     c.error_tier.push(trace.errorTier);
     c.root_span_id.push(trace.rootRow < 0 ? '' : spanIdHex(table, trace.rootRow));
     c.error_span_id.push(failed < 0 ? '' : spanIdHex(table, failed));
-    c.start.pushBig(trace.startNs);
-    c.end.pushBig(trace.endNs);
-    c.duration_ns.pushBig(BigInt(trace.durationNs));
+    c.start.push(trace.startNs);
+    c.end.push(trace.endNs);
+    c.duration_ns.push(trace.durationNs);
     c.span_count.push(trace.spanCount);
     c.service_count.push(trace.serviceCount);
     c.orphan_count.push(trace.orphanCount);
@@ -165,16 +165,16 @@ export class TraceRows {
     const c = this.#columns;
     for (let i = 0; i < trace.tierLength; i++) {
       c.tier_names.element.push(trace.tierIds[i]);
-      c.tier_ns.element.pushBig(BigInt(trace.tierNs[i]));
+      c.tier_ns.element.push(trace.tierNs[i]);
     }
     for (let i = 0; i < trace.serviceLength; i++) {
       c.service_names.element.push(trace.serviceIds[i]);
-      c.service_ns.element.pushBig(BigInt(trace.serviceNs[i]));
+      c.service_ns.element.push(trace.serviceNs[i]);
     }
     for (let i = 0; i < trace.linkLength; i++) {
       c.link_callers.element.push(trace.linkCallerIds[i]);
       c.link_callees.element.push(trace.linkCalleeIds[i]);
-      c.link_ns.element.pushBig(BigInt(trace.linkNs[i]));
+      c.link_ns.element.push(trace.linkNs[i]);
     }
   }
 
@@ -184,13 +184,13 @@ export class TraceRows {
       const row = trace.pathRow[i];
       const isLink = trace.pathKind[i] === 1;
       c.path_kind.element.push(trace.pathKind[i]);
-      c.path_span_id.element.push(spanIdHex(table, row));
+      pushSpanId(c.path_span_id.element, table, row);
       c.path_caller.element.push(isLink ? table.service[row] : 0);
       c.path_service.element.push(table.service[isLink ? trace.pathCalleeRow[i] : row]);
       c.path_operation.element.push(table.name[row]);
       c.path_tier.element.push(trace.pathTier[i]);
-      c.path_offset_ns.element.pushBig(BigInt(trace.pathOffsetNs[i]));
-      c.path_self_ns.element.pushBig(BigInt(trace.pathSelfNs[i]));
+      c.path_offset_ns.element.push(trace.pathOffsetNs[i]);
+      c.path_self_ns.element.push(trace.pathSelfNs[i]);
     }
   }
 
@@ -198,12 +198,12 @@ export class TraceRows {
     const c = this.#columns;
     for (let i = 0; i < trace.skewLength; i++) {
       const row = trace.skewRow[i];
-      c.skew_span_id.element.push(spanIdHex(table, row));
+      pushSpanId(c.skew_span_id.element, table, row);
       c.skew_kind.element.push(table.kind[row]);
-      c.skew_ns.element.pushBig(BigInt(trace.skewNs[i]));
+      c.skew_ns.element.push(trace.skewNs[i]);
     }
     for (let i = 0; i < trace.tierOverrideLength; i++) {
-      c.tier_span_id.element.push(spanIdHex(table, trace.tierOverrideRow[i]));
+      pushSpanId(c.tier_span_id.element, table, trace.tierOverrideRow[i]);
       c.tier_override.element.push(trace.tierOverrideTier[i]);
     }
   }
@@ -229,4 +229,9 @@ export class TraceRows {
 
 export function spanIdHex(table: SpanTable, row: number): string {
   return wordToHex(table.spanId[row * 2]) + wordToHex(table.spanId[row * 2 + 1]);
+}
+
+function pushSpanId(column: HexColumn, table: SpanTable, row: number): void {
+  column.pushWord(table.spanId[row * 2]);
+  column.pushWord(table.spanId[row * 2 + 1]);
 }

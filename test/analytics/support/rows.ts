@@ -127,7 +127,7 @@ export function insertSpans(store: Store, spans: readonly StoredSpan[], received
     attributes: map(span.attributes ?? { 'http.request.method': 'GET' }),
     resource_json: literal(JSON.stringify({ 'service.name': span.service ?? 'web', ...span.resource })),
     received: `fromUnixTimestamp64Milli(${Math.floor(receivedMs)})`,
-    version: `toUInt128('${(nanoseconds(span.startMs + (span.durationMs ?? 10)) << 64n) + BigInt(span.version ?? 1)}')`,
+    version: `toUInt128('${((nanoseconds(span.startMs) + BigInt(Math.round((span.durationMs ?? 10) * 1e6))) << 64n) + BigInt(span.version ?? 1)}')`,
   }));
   return insertValues(store, 'spans', rows);
 }

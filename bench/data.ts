@@ -46,3 +46,11 @@ export function bodiesWithOtherIds(data: BenchData, round: number): readonly Uin
     ),
   );
 }
+
+/** Requests of about `spans` spans each: messages one after the other are one message with all their ResourceSpans. */
+export function batched(bodies: readonly Uint8Array[], spans: number, data: BenchData): readonly Uint8Array[] {
+  const together = Math.max(1, Math.round((spans * data.bodies.length) / data.spans));
+  const requests: Uint8Array[] = [];
+  for (let at = 0; at < bodies.length; at += together) requests.push(Buffer.concat(bodies.slice(at, at + together)));
+  return requests;
+}

@@ -1,26 +1,44 @@
 /**
- * `npm run bench`: spans per CPU-second of each stage of the hot path, then of the whole pipe, then how long questions
- * about SLOs take. `-- stages`, `-- pipe` or `-- slo` runs one of them, `-- pipe 10` the pipe with ten rounds of the data,
- * `-- blame 5` who spent a budget, over 5 million traces (50 unless given).
+ * `npm run bench`: what each stage of the hot path costs a span, what the engine alone costs, what the whole pipe costs,
+ * how long questions take. Figures go to the terminal and to bench/results.json (results.ts). Parts run alone:
+ *
+ * | argument | part |
+ * |---|---|
+ * | `stages` | scan, route, log, decode, encode, stitch |
+ * | `engine [ROUNDS]` | the engine limit: ready-made blocks into the same tables |
+ * | `pipe [ROUNDS]` | OTLP/HTTP and OTLP/gRPC until everything is stored, stitched, rolled up; freshness, memory, disk |
+ * | `slo` | status and reports of 100 SLOs |
+ * | `blame [MILLIONS]` | who spent a budget, over so many million traces; not part of a run of everything |
  */
-import { cpus } from 'node:os';
 import { benchBlame } from './blame.js';
 import { loadData } from './data.js';
+import { benchEngineLimit } from './engine-limit.js';
 import { benchPipe } from './pipe.js';
+import { machine, saveResults } from './results.js';
 import { benchSlo } from './slo.js';
 import { benchStages } from './stages.js';
 
-const [what = 'all', rounds = '3'] = process.argv.slice(2);
-console.log(`node ${process.version}, ${cpus().length} × ${cpus()[0].model}`);
-if (what !== 'slo' && what !== 'blame') await benchSpans();
-if (what === 'all' || what === 'slo') await benchSlo();
-if (what === 'blame') await benchBlame(rounds === '3' ? undefined : Number(rounds));
+const ROUNDS = 10;
+const PARTS = ['all', 'stages', 'engine', 'pipe', 'slo', 'blame'];
 
-async function benchSpans(): Promise<void> {
+const [what = 'all', count] = process.argv.slice(2);
+const isWanted = (part: string) => what === part || (what === 'all' && part !== 'blame');
+
+if (!PARTS.includes(what)) {
+  console.error(`no part ${what}: it may be ${PARTS.join(', ')}`);
+  process.exit(2);
+}
+console.log(machine());
+if (['stages', 'engine', 'pipe'].some(isWanted)) await benchSpans(count === undefined ? ROUNDS : Number(count));
+if (isWanted('slo')) saveResults({ query: { ...(await benchSlo()) } });
+if (isWanted('blame'))
+  saveResults({ query: { ...(await benchBlame(count === undefined ? undefined : Number(count))) } });
+
+async function benchSpans(rounds: number): Promise<void> {
   const data = loadData();
-  console.log(
-    `${data.name}: ${data.spans} spans in ${data.bodies.length} requests, ${Math.round(data.bytes / data.spans)} protobuf bytes a span`,
-  );
-  if (what === 'all' || what === 'stages') await benchStages(data);
-  if (what === 'all' || what === 'pipe') await benchPipe(data, Number(rounds));
+  const bytes = Math.round(data.bytes / data.spans);
+  console.log(`${data.name}: ${data.spans} spans in ${data.bodies.length} requests, ${bytes} protobuf bytes a span`);
+  if (isWanted('stages')) await benchStages(data);
+  if (isWanted('engine')) await benchEngineLimit(data, rounds);
+  if (isWanted('pipe')) await benchPipe(data, rounds);
 }

@@ -30,8 +30,11 @@ export async function measure(stage: string, spans: number, work: () => void | P
 }
 
 export function figure(stage: string, unit: string, values: readonly number[]): Figure {
-  const sorted = [...values].sort((a, b) => a - b);
-  return { stage, unit, low: sorted[0], median: sorted[sorted.length >> 1], high: sorted[sorted.length - 1] };
+  return { stage, unit, low: Math.min(...values), median: median(values), high: Math.max(...values) };
+}
+
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1];
 }
 
 export function print({ stage, unit, low, median, high }: Figure): void {

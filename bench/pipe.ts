@@ -1,108 +1,130 @@
-/** The whole pipe: `throughline up` as its users run it, fed over OTLP/HTTP until every answer has settled. */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { Agent, request } from 'node:http';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/**
+ * The whole pipe, fed over OTLP until every answer has settled: CPU of all its processes a span, highest rate, memory,
+ * disk; and, at half that rate, how soon what was acknowledged is in a latency answer.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BenchData, bodiesWithOtherIds } from './data.js';
-import { cpuSecondsOf, figure, print, processTree } from './measure.js';
+import { type BenchData, batched, bodiesWithOtherIds } from './data.js';
+import { figure, median, print } from './measure.js';
+import { probe } from './probe.js';
+import { BenchProgram } from './program.js';
+import { type PipeFigure, readResults, saveResults } from './results.js';
+import { grpcSender, httpSender, type Sender, sendAll } from './senders.js';
 
-const MAIN = join(import.meta.dirname, '../cli/main.js');
-const SENDERS = 8;
+/** What a Collector sends at once at the least (its batch processor's default is 8,192). */
+const SPANS_PER_REQUEST = 1_000;
 const RUNS = 3;
+const FRESHNESS_MS = 30_000;
+const PROBE_EVERY_MS = 500;
+/** Traces of the recorded data are complete; a shorter wait for the others ends a run sooner and costs nothing a span. */
+const SETTINGS = { THROUGHLINE_STITCHER_IDLE: '3s' };
 
 export async function benchPipe(data: BenchData, rounds: number): Promise<void> {
-  const perCpu: number[] = [];
-  const perSecond: number[] = [];
-  const receive: number[] = [];
-  for (let run = 0; run < RUNS; run++) {
-    const result = await runOnce(data, rounds);
-    perCpu.push(result.spans / result.cpuSeconds);
-    perSecond.push(result.spans / result.seconds);
-    receive.push(result.spans / result.receiveSeconds);
+  const bodies = Array.from({ length: rounds }, (_, round) =>
+    batched(bodiesWithOtherIds(data, round), SPANS_PER_REQUEST, data),
+  );
+  for (const protocol of ['http', 'grpc'] as const) {
+    const runs: Run[] = [];
+    for (let run = 0; run < RUNS; run++) runs.push(await runOnce(protocol, bodies, data.spans * rounds));
+    const rate = median(runs.map(run => run.spansPerS));
+    const freshness = protocol === 'http' ? await measureFreshness(bodies, rate / 2, data.spans * rounds) : undefined;
+    report(protocol, runs, freshness);
   }
-  print(figure('pipe: acknowledged (2 cores, wall)', 'spans/s', receive));
-  print(figure('pipe: received to settled (wall)', 'spans/s', perSecond));
-  print(figure('pipe: received to settled, all processes', 'spans/CPU-s', perCpu));
 }
 
-async function runOnce(data: BenchData, rounds: number) {
-  const dataDir = mkdtempSync(join(tmpdir(), 'throughline-bench-'));
-  const [http, grpc, api, clickhouse] = await freePorts(4);
-  const child = spawn(process.execPath, [MAIN, 'up'], {
-    stdio: 'ignore',
-    env: {
-      PATH: process.env.PATH,
-      THROUGHLINE_DATA_DIR: dataDir,
-      THROUGHLINE_INGEST_HTTP_PORT: String(http),
-      THROUGHLINE_INGEST_GRPC_PORT: String(grpc),
-      THROUGHLINE_ANALYTICS_PORT: String(api),
-      THROUGHLINE_STORE_EMBEDDED_PORT: String(clickhouse),
-      THROUGHLINE_STITCHER_IDLE: '3s',
-    },
-  });
+interface Run {
+  readonly spansPerCpuS: number;
+  readonly spansPerS: number;
+  readonly generatorShare: number;
+  readonly peakRssBytes: number;
+  readonly diskBytesPerSpan: number;
+}
+
+function senderTo(program: BenchProgram, protocol: 'http' | 'grpc'): Sender {
+  return protocol === 'http' ? httpSender(program.httpPort) : grpcSender(program.grpcPort);
+}
+
+async function runOnce(
+  protocol: 'http' | 'grpc',
+  rounds: readonly (readonly Uint8Array[])[],
+  spans: number,
+): Promise<Run> {
+  const program = await BenchProgram.start(SETTINGS);
+  const sender = senderTo(program, protocol);
   try {
-    await until(async () => (await fetch(`http://127.0.0.1:${api}/readyz`)).ok);
-    // Every round has ids of its own, so that each is new work and not a duplicate.
-    const bodiesByRound = Array.from({ length: rounds }, (_, round) => bodiesWithOtherIds(data, round));
-    const pids = processTree(child.pid ?? 0);
-    const cpuBefore = cpuSecondsOf(pids);
+    const cpuBefore = program.cpuSeconds;
+    const own = process.cpuUsage();
     const started = performance.now();
-    for (const bodies of bodiesByRound) await send(bodies, http);
-    const receiveSeconds = (performance.now() - started) / 1000;
-    await until(async () => {
-      const answer = await fetch(`http://127.0.0.1:${api}/api/v1/latency?window=1m`);
-      return ((await answer.json()) as { freshness: { settled: boolean } }).freshness.settled;
-    });
-    const seconds = (performance.now() - started) / 1000;
-    return { spans: data.spans * rounds, seconds, receiveSeconds, cpuSeconds: cpuSecondsOf(pids) - cpuBefore };
+    for (const bodies of rounds) await sendAll(sender, bodies);
+    const { user, system } = process.cpuUsage(own);
+    const sentMs = performance.now() - started;
+    await program.stored();
+    const storedMs = performance.now() - started;
+    await program.settled();
+    const cpuSeconds = program.cpuSeconds - cpuBefore;
+    return {
+      spansPerCpuS: spans / cpuSeconds,
+      spansPerS: (spans * 1_000) / storedMs,
+      generatorShare: (user + system) / 1_000 / sentMs,
+      peakRssBytes: program.peakRssBytes,
+      diskBytesPerSpan: (await program.diskBytes()) / spans,
+    };
   } finally {
-    child.kill('SIGTERM');
-    await new Promise(resolve => child.once('exit', resolve));
-    rmSync(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    sender.close();
+    await program.stop();
   }
 }
 
-async function send(bodies: readonly Uint8Array[], port: number): Promise<void> {
-  const agent = new Agent({ keepAlive: true, maxSockets: SENDERS });
-  let next = 0;
-  const sender = async () => {
-    for (let at = next++; at < bodies.length; at = next++) {
-      while (!(await post(agent, port, bodies[at]))) await sleep(100);
+/** Every half second a trace of its own place, while the others are sent at `spansPerS`. */
+async function measureFreshness(rounds: readonly (readonly Uint8Array[])[], spansPerS: number, spans: number) {
+  const program = await BenchProgram.start(SETTINGS);
+  const sender = httpSender(program.httpPort);
+  try {
+    const bodies = rounds.flat();
+    const everyMs = ((spans / bodies.length) * 1_000) / spansPerS;
+    const probes: Promise<number>[] = [];
+    const started = performance.now();
+    const sends: Promise<unknown>[] = [];
+    for (let sent = 0; sent < bodies.length && performance.now() - started < FRESHNESS_MS; sent++) {
+      if (performance.now() - started >= probes.length * PROBE_EVERY_MS)
+        probes.push(probe(program, sender, probes.length));
+      sends.push(sender.send(bodies[sent]));
+      await sleep(Math.max(0, started + (sent + 1) * everyMs - performance.now()));
     }
-  };
-  await Promise.all(Array.from({ length: SENDERS }, sender));
-  agent.destroy();
-}
-
-function post(agent: Agent, port: number, body: Uint8Array): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/x-protobuf', 'content-length': body.length };
-    const call = request({ agent, port, host: '127.0.0.1', path: '/v1/traces', method: 'POST', headers }, response => {
-      response.resume().once('end', () => {
-        if (response.statusCode === 200) resolve(true);
-        else if (response.statusCode === 429 || response.statusCode === 503) resolve(false);
-        else reject(new Error(`refused with ${response.statusCode}`));
-      });
-    });
-    call.once('error', reject).end(body);
-  });
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (const deadline = performance.now() + 180_000; performance.now() < deadline; ) {
-    if (await holds().catch(() => false)) return;
-    await sleep(100);
+    await Promise.all(sends);
+    const times = (await Promise.all(probes)).sort((a, b) => a - b);
+    const at = (share: number) => Math.round(times[Math.min(times.length - 1, Math.floor(times.length * share))]);
+    return { p50: at(0.5), p99: at(0.99), spans_per_s: Math.round(spansPerS) };
+  } finally {
+    sender.close();
+    await program.stop();
   }
-  throw new Error('the pipe did not get there within three minutes');
 }
 
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(servers.map(server => new Promise<void>(done => server.listen(0, '127.0.0.1', done))));
-  const ports = servers.map(server => (server.address() as { port: number }).port);
-  await Promise.all(servers.map(server => new Promise(done => server.close(done))));
-  return ports;
+function report(protocol: string, runs: readonly Run[], freshness: PipeFigure['freshness_ms']): void {
+  const perCpu = figure(
+    `pipe over ${protocol}: all processes`,
+    'spans/CPU-s',
+    runs.map(run => run.spansPerCpuS),
+  );
+  const rate = figure(
+    `pipe over ${protocol}: received to stored`,
+    'spans/s',
+    runs.map(run => run.spansPerS),
+  );
+  const most = (of: (run: Run) => number) => Math.max(...runs.map(of));
+  print(perCpu);
+  print(rate);
+  const limit = readResults().engine_limit?.spans_per_cpu_s;
+  const result: PipeFigure = {
+    spans_per_cpu_s: Math.round(perCpu.median),
+    spread: [Math.round(perCpu.low), Math.round(perCpu.high)],
+    spans_per_s: Math.round(rate.median),
+    ratio_to_engine_limit: limit === undefined ? null : Number((perCpu.median / limit).toFixed(3)),
+    generator_cpu_share: Number(most(run => run.generatorShare).toFixed(2)),
+    ...(freshness !== undefined && { freshness_ms: freshness }),
+    peak_rss_bytes: most(run => run.peakRssBytes),
+    disk_bytes_per_span: Number(median(runs.map(run => run.diskBytesPerSpan)).toFixed(1)),
+  };
+  console.log(`pipe over ${protocol}: ${JSON.stringify(result)}`);
+  saveResults({ pipe: { [protocol]: result } });
 }

@@ -12,12 +12,13 @@ import { ArrivalCounter, spanColumns } from '../stitcher/span-columns.js';
 import { TraceRows } from '../stitcher/trace-rows.js';
 import { encodeNativeBlock } from '../store/native/index.js';
 import type { BenchData } from './data.js';
-import { figure, measure, print } from './measure.js';
+import { type Figure, figure, measure, print } from './measure.js';
+import { saveResults } from './results.js';
 
 const PARTITIONS = 4;
 /** Kafka's default. */
 const MAX_RECORD_BYTES = 1 << 20;
-const WINDOWS = {
+export const WINDOWS = {
   completeAfterMs: 2_000,
   idleMs: 10_000,
   maxOpenMs: 300_000,
@@ -25,20 +26,32 @@ const WINDOWS = {
   maxSpansPerTrace: 100_000,
 };
 
+export const ASSEMBLY = {
+  maxClockSkewNs: 3.6e12,
+  completeAfterMs: WINDOWS.completeAfterMs,
+  idleMs: WINDOWS.idleMs,
+  maxOpenMs: WINDOWS.maxOpenMs,
+  latenessMs: 86_400_000,
+  maxSpansPerTrace: WINDOWS.maxSpansPerTrace,
+};
+
 export async function benchStages(data: BenchData): Promise<void> {
   const { bodies, jsonBodies, spans } = data;
   const scan = new RequestScan();
-  print(
+  record(
+    'json',
     await measure('JSON to protobuf', spans, () => {
       for (const body of jsonBodies) jsonToProtobuf(body);
     }),
   );
-  print(
+  record(
+    'scan',
     await measure('scan (validate, find ids)', spans, () => {
       for (const body of bodies) scanRequest(body, scan);
     }),
   );
-  print(
+  record(
+    'scan_route',
     await measure(`scan and route to ${PARTITIONS} partitions`, spans, () => {
       for (const body of bodies) {
         scanRequest(body, scan);
@@ -48,6 +61,17 @@ export async function benchStages(data: BenchData): Promise<void> {
   );
   await benchLog(data);
   await benchStitcher(data);
+}
+
+function record(name: string, stage: Figure): void {
+  print(stage);
+  const spread = [Math.round(stage.low), Math.round(stage.high)] as const;
+  const result = {
+    spans_per_s: Math.round(stage.median),
+    cpu_us_per_span: Number((1e6 / stage.median).toFixed(3)),
+    spread,
+  };
+  saveResults({ stages: { [name]: result } });
 }
 
 function routed(data: BenchData): RecordToPublish[][] {
@@ -85,8 +109,8 @@ async function benchLog(data: BenchData): Promise<void> {
     appended.push((data.spans * 1e6) / (published.user + published.system));
     read.push((data.spans * 1e6) / (consumed.user + consumed.system));
   }
-  print(figure('log: append, fsynced, 16 in flight', 'spans/CPU-s', appended));
-  print(figure('log: read', 'spans/CPU-s', read));
+  record('log_append', figure('log: append, fsynced, 16 in flight', 'spans/CPU-s', appended));
+  record('log_read', figure('log: read', 'spans/CPU-s', read));
 }
 
 async function benchStitcher(data: BenchData): Promise<void> {
@@ -100,33 +124,26 @@ async function benchStitcher(data: BenchData): Promise<void> {
       if (error !== '') throw new Error(error);
     }
   };
-  print(await measure('decode into columns', data.spans, decode));
-  print(
-    await measure('span columns to Native blocks', data.spans, () => {
-      encodeNativeBlock(spanColumns(block), block.rows);
-      const arrivals = new ArrivalCounter().columns(block);
-      encodeNativeBlock(arrivals.columns, arrivals.rows);
-    }),
-  );
-  print(
+  const counter = new ArrivalCounter();
+  const encode = () => {
+    encodeNativeBlock(spanColumns(block), block.rows);
+    const arrivals = counter.columns(block);
+    encodeNativeBlock(arrivals.columns, arrivals.rows);
+  };
+  const both = () => {
+    decode();
+    encode();
+  };
+  record('decode', await measure('decode into columns', data.spans, decode));
+  record('native_encode', await measure('span columns to Native blocks', data.spans, encode));
+  record('decode_encode', await measure('decode and encode', data.spans, both));
+  record(
+    'stitch',
     await measure('stitch: collect, assemble, rows to Native', data.spans, () => {
       const open = new OpenTraces(WINDOWS, 16);
       const rows = new TraceRows(open.interner, open.tenants);
-      const { completeAfterMs, idleMs, maxOpenMs, maxSpansPerTrace } = WINDOWS;
-      const closer = new Closer(
-        open,
-        new Assembler({
-          maxClockSkewNs: 3.6e12,
-          completeAfterMs,
-          idleMs,
-          maxOpenMs,
-          latenessMs: 86_400_000,
-          maxSpansPerTrace,
-          appTier: open.appTier,
-          dataTier: open.dataTier,
-        }),
-        rows,
-      );
+      const assembler = new Assembler({ ...ASSEMBLY, appTier: open.appTier, dataTier: open.dataTier });
+      const closer = new Closer(open, assembler, rows);
       open.addBlock(block);
       closer.advance(0, Number.MAX_SAFE_INTEGER);
       const taken = rows.take();

@@ -1,5 +1,6 @@
 /** A Store over ClickHouse's HTTP interface. */
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClickHouseClient, createClient } from '@clickhouse/client';
@@ -58,6 +59,8 @@ class ClickHouseStore implements Store {
     this.cluster = connection.cluster;
     this.#logger = logger;
     this.#timeoutMs = connection.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS;
+    // Every call under way listens; node takes more than ten for a leak and warns.
+    setMaxListeners(0, this.#closing.signal);
     const { database } = connection;
     this.#queries = createClient({ ...clientOptions(connection), database });
     this.#inserts = createClient({ ...clientOptions(connection, INSERT_SHARE), database });

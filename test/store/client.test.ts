@@ -56,6 +56,16 @@ describe('a query', () => {
     expect((await errorOf(store.queryRaw('SELECT 1', 'CSV; DROP'))).code).toBe('STORE_REJECTED');
   });
 
+  it('has any number of others beside it without a warning of node', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => warnings.push(warning);
+    process.on('warning', note);
+    await Promise.all(Array.from({ length: 30 }, () => store.queryRows('SELECT 1')));
+    await new Promise(setImmediate);
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+  });
+
   it('takes settings', async () => {
     const one = { settings: { max_threads: 1 } };
     expect(await store.queryRows("SELECT toUInt8(getSetting('max_threads'))", {}, one)).toEqual([[1]]);

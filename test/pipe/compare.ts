@@ -6,7 +6,7 @@ import type { ApiClient } from '../support/api-client.js';
 const NS_PER_MS = 1_000_000n;
 
 /** What of a trace does not depend on when its spans came. */
-function expectedRow(trace: OracleTrace) {
+export function expectedRow(trace: OracleTrace) {
   return {
     trace_id: trace.traceId,
     span_count: trace.spanCount,
@@ -30,7 +30,8 @@ function expectedRow(trace: OracleTrace) {
   };
 }
 
-const ROWS = `
+/** The same of the traces that the store has. */
+export const ROWS = `
 SELECT toString(trace_id) AS trace_id, span_count, service_count, orphan_count, duplicate_count, complete, service,
        operation, root_span_id, locality, region, country,
        toString(toUnixTimestamp64Nano(start)) AS start_ns, toString(toUnixTimestamp64Nano(end)) AS end_ns,
@@ -114,14 +115,29 @@ export async function expectSameRollups(
   throughline: ApiClient,
   oracle: ReadonlyMap<string, OracleTrace>,
 ): Promise<void> {
+  const found = await rollupCells(throughline);
+  expect([...found].sort()).toEqual([...expectedCells(oracle.values())].sort());
+}
+
+/** By minute and place: traces, errors, unknown and the sum of durations. */
+export async function rollupCells(throughline: ApiClient): Promise<Map<string, string>> {
   const rows = await throughline.sql(
     `SELECT toUnixTimestamp(minute) AS minute, country, region, locality, service, operation,
             toString(traces) AS traces, toString(errors) AS errors, toString(unknown) AS unknown,
             toString(duration_ns_sum) AS sum
      FROM latency_rollup`,
   );
+  return new Map(
+    rows.map(({ minute, country, region, locality, service, operation, ...counts }) => [
+      [minute, country, region, locality, service, operation].join('|'),
+      [counts.traces, counts.errors, counts.unknown, counts.sum].join(' '),
+    ]),
+  );
+}
+
+export function expectedCells(traces: Iterable<OracleTrace>): Map<string, string> {
   const cells = new Map<string, { traces: number; errors: number; unknown: number; sum: bigint }>();
-  for (const trace of oracle.values()) {
+  for (const trace of traces) {
     const minute = trace.endNs / 60_000_000_000n;
     const { country, region, locality, service, operation } = trace;
     const key = [minute * 60n, country, region, locality, service, operation].join('|');
@@ -133,15 +149,9 @@ export async function expectSameRollups(
       sum: cell.sum + (trace.hasRoot ? trace.durationNs : 0n),
     });
   }
-  const found = rows.map(({ minute, country, region, locality, service, operation, ...counts }) => [
-    [minute, country, region, locality, service, operation].join('|'),
-    [counts.traces, counts.errors, counts.unknown, counts.sum].join(' '),
-  ]);
-  const expected = [...cells].map(([key, { traces, errors, unknown, sum }]) => [
-    key,
-    [traces, errors, unknown, sum].join(' '),
-  ]);
-  expect(found.sort()).toEqual(expected.sort());
+  return new Map(
+    [...cells].map(([key, { traces, errors, unknown, sum }]) => [key, [traces, errors, unknown, sum].join(' ')]),
+  );
 }
 
 /** Every received span is in exactly one place. */

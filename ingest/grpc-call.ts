@@ -25,6 +25,7 @@ export class GrpcCall {
   private frameHeaderBytes = 0;
   private presentedSender: Sender | undefined;
   private message: Buffer | undefined;
+  private hasMessage = false;
   private timer: NodeJS.Timeout | undefined;
   private isEnded = false;
 
@@ -55,7 +56,8 @@ export class GrpcCall {
     },
     onReceiveHalfClose: next => {
       clearTimeout(this.timer);
-      next();
+      if (!this.hasMessage) this.refuse(new IngestError('INGEST_UNDECODABLE', 'the call ended before its message did'));
+      if (!this.isEnded) next();
     },
     onCancel: () => {
       if (this.isEnded) return;
@@ -127,6 +129,9 @@ export class GrpcCall {
   }
 
   private keep(message: Buffer): boolean {
+    if (this.hasMessage) this.refuse(new IngestError('INGEST_UNDECODABLE', 'a call takes one message, not several'));
+    if (this.isEnded) return false;
+    this.hasMessage = true;
     this.message = message;
     if (this.wire !== undefined) this.lease.resize(message.length);
     else if (!this.lease.tryGrow(message.length)) this.refuse(overloaded());

@@ -200,6 +200,26 @@ describe('18: statuses and trailers', () => {
 });
 
 describe('19: both transports give the same verdict', () => {
+  test.each<[string, (call: RawGrpcCall, message: Buffer) => void]>([
+    ['that ends without a message', () => {}],
+    ['that ends in the middle of a message', (call, message) => call.sendFrame(message, false, message.length + 1)],
+    [
+      'with two messages',
+      (call, message) => {
+        call.sendFrame(message);
+        call.sendFrame(message);
+      },
+    ],
+  ])('a call %s is INVALID_ARGUMENT, and nothing of it is taken', async (_what, send) => {
+    const session = openSession(receivers.ingest.grpcPort);
+    const call = new RawGrpcCall(session);
+    send(call, protobufRequest(someSpans(1)));
+    call.stream.end();
+    expect((await call.answer()).trailers['grpc-status']).toBe(String(Code.INVALID_ARGUMENT));
+    session.destroy();
+    await expectStillGood();
+  });
+
   const good = protobufRequest(someSpans(20));
   const zipped = gzipSync(good);
   const [span] = someSpans(1);

@@ -2,7 +2,7 @@
  * Integers as OTLP JSON writes them: a number or a string, in full precision. A fraction or an exponent is fine as long
  * as the value is whole (ProtoJSON): 1.0 and 1e3 are integers.
  */
-import { Char, failJson, type JsonCursor, numberEnd, peek, readNumber, readString } from './json-cursor.js';
+import { Char, failJson, type JsonCursor, numberEnd, peek, plainBytes, readNumber, readString } from './json-cursor.js';
 
 const TWO_32 = 0x1_0000_0000;
 const MINUS = 0x2d;
@@ -31,28 +31,29 @@ export class Integer {
 
 export function readInteger(cursor: JsonCursor, type: IntegerType, into: Integer): void {
   const start = cursor.at;
-  delimitNumber(cursor, type.name);
-  const { bytes, textStart, textEnd } = cursor;
+  const bytes = delimitNumber(cursor, type.name);
+  const { textStart, textEnd } = cursor;
   const isNegative = bytes[textStart] === MINUS;
   const digits = isNegative ? textStart + 1 : textStart;
-  const isMagnitude = readDigits(bytes, digits, textEnd, into) || readWhole(cursor, digits, into);
+  const isMagnitude = readDigits(bytes, digits, textEnd, into) || readWhole(bytes, digits, textEnd, into);
   if (!isMagnitude || !fits(into, isNegative, type)) failJson(cursor, `expected ${type.name}`, start);
   if (isNegative) negate(into);
 }
 
-/** A number, bare or in a string. */
-export function delimitNumber(cursor: JsonCursor, expected: string): void {
+/** A number, bare or in a string; answers the bytes in which it is. */
+export function delimitNumber(cursor: JsonCursor, expected: string): Uint8Array {
   const start = cursor.at;
   const char = peek(cursor);
   if (char === Char.QUOTE) {
     readString(cursor);
-    const { bytes, textStart, textEnd } = cursor;
-    if (textStart < textEnd && numberEnd(bytes, textStart, textEnd) === textEnd) return;
+    const bytes = plainBytes(cursor);
+    const { textStart, textEnd } = cursor;
+    if (textStart < textEnd && numberEnd(bytes, textStart, textEnd) === textEnd) return bytes;
   } else if (char === MINUS || (char >= ZERO && char < ZERO + 10)) {
     readNumber(cursor);
-    return;
+    return cursor.bytes;
   }
-  failJson(cursor, `expected ${expected}`, start);
+  return failJson(cursor, `expected ${expected}`, start);
 }
 
 /** Decimal digits of at most 64 bits; false for anything else. */
@@ -81,10 +82,10 @@ function readDigits(bytes: Uint8Array, start: number, end: number, into: Integer
 }
 
 /** A number with a fraction or an exponent, if it is whole and fits in 64 bits. Rare, so BigInt may do the work. */
-function readWhole(cursor: JsonCursor, start: number, into: Integer): boolean {
-  const text = String.fromCharCode(...cursor.bytes.subarray(start, Math.min(cursor.textEnd, start + MAX_EXPONENT)));
+function readWhole(bytes: Uint8Array, start: number, end: number, into: Integer): boolean {
+  const text = String.fromCharCode(...bytes.subarray(start, Math.min(end, start + MAX_EXPONENT)));
   const match = /^(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
-  if (match === null || cursor.textEnd - start > MAX_EXPONENT) return false;
+  if (match === null || end - start > MAX_EXPONENT) return false;
   const [, whole, fraction = '', exponentText = '0'] = match;
   const digits = whole + fraction;
   const exponent = Number(exponentText) - fraction.length;

@@ -4,7 +4,7 @@
  * it is for. Errors are thrown, since the first one ends the request; they name the field and the byte.
  */
 import { OtlpDecodeError } from '../errors.js';
-import { decodeUtf8 } from '../utf8.js';
+import { decodeUtf8, encodeUtf8 } from '../utf8.js';
 import { JsonPath } from './json-path.js';
 
 export const Char = {
@@ -121,6 +121,19 @@ function escapeEnd(cursor: JsonCursor, start: number): number {
 export function textOf(cursor: JsonCursor): string {
   const raw = decodeUtf8(cursor.bytes, cursor.textStart, cursor.textEnd);
   return cursor.hasEscapes ? (JSON.parse(`"${raw}"`) as string) : raw;
+}
+
+/**
+ * Where the text of the last string is with its escapes resolved, for ids and numbers: nobody needs escapes there, but
+ * they are JSON. `textStart` and `textEnd` are positions in the answer.
+ */
+export function plainBytes(cursor: JsonCursor): Uint8Array {
+  if (!cursor.hasEscapes) return cursor.bytes;
+  const bytes = encodeUtf8(textOf(cursor));
+  cursor.hasEscapes = false;
+  cursor.textStart = 0;
+  cursor.textEnd = bytes.length;
+  return bytes;
 }
 
 /** A number: delimits its text. */

@@ -10,10 +10,11 @@
  *   int64, fixed64    number or string, in full precision
  *   double            number, string of a number, "NaN", "Infinity", "-Infinity"
  *
- * A value that is its type's default is not written, as proto3 has it, except in a oneof and in a list.
+ * A value that is its type's default is not written, as proto3 has it, except in a oneof and in a list. So it does not
+ * take back another one that the same name had before in the object.
  */
 import type { ScalarType } from '../trace-schema.js';
-import { isValidUtf8, repairUtf8 } from '../utf8.js';
+import { decodeUtf8, isValidUtf8, repairUtf8 } from '../utf8.js';
 import {
   reserve,
   type WireWriter,
@@ -26,7 +27,7 @@ import {
   writeVarint64,
 } from '../wire-writer.js';
 import { delimitNumber, INT32, INT64, Integer, type IntegerType, readInteger, UINT32, UINT64 } from './integers.js';
-import { acceptWord, Char, failJson, type JsonCursor, peek, readString, textOf } from './json-cursor.js';
+import { acceptWord, Char, failJson, type JsonCursor, peek, plainBytes, readString, textOf } from './json-cursor.js';
 
 export interface ValueField {
   readonly tag: number;
@@ -70,7 +71,8 @@ function writeString(cursor: JsonCursor, writer: WireWriter, field: ValueField):
 function writeId(cursor: JsonCursor, writer: WireWriter, field: ValueField): void {
   const start = cursor.at;
   readString(cursor);
-  const { bytes, textStart, textEnd } = cursor;
+  const bytes = plainBytes(cursor);
+  const { textStart, textEnd } = cursor;
   const byteCount = (textEnd - textStart) >>> 1;
   if (textStart === textEnd && !field.keepsDefault) return;
   if ((textEnd - textStart) % 2 !== 0) failJson(cursor, 'an odd number of hex digits', start);
@@ -140,8 +142,8 @@ function readDouble(cursor: JsonCursor): number {
     if (word === 'NaN' || word === 'Infinity' || word === '-Infinity') return Number(word);
     cursor.at = start;
   }
-  delimitNumber(cursor, 'a number');
-  const value = Number(textOf(cursor));
+  const bytes = delimitNumber(cursor, 'a number');
+  const value = Number(decodeUtf8(bytes, cursor.textStart, cursor.textEnd));
   if (!Number.isFinite(value)) failJson(cursor, 'a number beyond the range of a double', start);
   return value;
 }

@@ -51,6 +51,15 @@ describe('12: ids', () => {
     },
   );
 
+  test('escapes are resolved in ids as anywhere', () => {
+    expect(spanWith(String.raw`"spanId":"\u0061bcdef\u0030123456789"`).spanId).toBe('abcdef0123456789');
+    expectRefused(String.raw`"spanId":"\u00e9bcdef0123456789"`);
+  });
+
+  test('an empty id does not take back another one of the same name', () => {
+    expect(spanWith('"spanId":"eee19b7ec3c1b174","spanId":""').spanId).toBe('eee19b7ec3c1b174');
+  });
+
   test('a number is no id', () => expectRefused('"spanId":12'));
 
   test('parent ids and the ids of links are hex too', () => {
@@ -61,6 +70,12 @@ describe('12: ids', () => {
 });
 
 describe('12: integers', () => {
+  test('escapes are resolved in strings of numbers as anywhere', () => {
+    expect(spanWith(String.raw`"startTimeUnixNano":"1\u0032\u0065\u0031"`).startTimeUnixNano).toBe('120');
+    expect(anyValue(String.raw`{"doubleValue":"\u002d1.5"}`)).toEqual({ doubleValue: -1.5 });
+    expectRefused(String.raw`"startTimeUnixNano":"1\u0020"`);
+  });
+
   test.each([
     ['0', undefined],
     ['"0"', undefined],

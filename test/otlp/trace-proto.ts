@@ -89,7 +89,7 @@ message Duration { int64 seconds = 1; int32 nanos = 2; }
 
 const traces = protobuf.parse(TRACES).root;
 const responses = protobuf.parse(RESPONSES).root;
-const tracesData = traces.lookupType('TracesData');
+export const tracesData = traces.lookupType('TracesData');
 /** The same fields, but nothing is said about what strings contain. */
 const tracesStructure = protobuf.parse(TRACES.replace(/\bstring /g, 'bytes ')).root.lookupType('TracesData');
 
@@ -111,6 +111,22 @@ export function decodeProto(name: 'ExportResponse' | 'RpcStatus' | 'RetryInfo', 
 /** Throws if the bytes are not a TracesData, whatever its strings contain. */
 export function checkStructure(bytes: Uint8Array): void {
   tracesStructure.decode(bytes);
+}
+
+/** Trace id and span id of every span, in hex, in order; throws as `checkStructure` does. */
+export function idsInStructure(bytes: Uint8Array): [traceId: string, spanId: string][] {
+  const hex = (id: Uint8Array | undefined): string => Buffer.from(id ?? []).toString('hex');
+  return (tracesStructure.decode(bytes) as unknown as StructuredTraces).resourceSpans.flatMap(({ scopeSpans }) =>
+    scopeSpans.flatMap(({ spans }) =>
+      spans.map(({ traceId, spanId }): [string, string] => [hex(traceId), hex(spanId)]),
+    ),
+  );
+}
+
+interface StructuredTraces {
+  readonly resourceSpans: readonly {
+    readonly scopeSpans: readonly { readonly spans: readonly { traceId: Uint8Array; spanId: Uint8Array }[] }[];
+  }[];
 }
 
 function plain(type: protobuf.Type, bytes: Uint8Array): ProtoMessage {

@@ -74,7 +74,7 @@ const engineDirectory = ({ dataDir }: Config) => join(dataDir, 'clickhouse');
 
 function startEngine(config: Config, password: string, logger: Logger): Promise<EmbeddedEngine> {
   const { store } = config;
-  const { host, port, maxMemoryBytes, maxSpoolBytes } = store.embedded;
+  const { host, port, maxMemoryBytes, maxSpoolBytes, hangTimeoutMs } = store.embedded;
   return startEmbeddedEngine({
     dataDir: engineDirectory(config),
     password,
@@ -82,6 +82,7 @@ function startEngine(config: Config, password: string, logger: Logger): Promise<
     port,
     maxMemoryBytes,
     maxSpoolBytes,
+    hangTimeoutMs,
     database: store.clickhouse.database,
     logger,
   });

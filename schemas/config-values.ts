@@ -39,12 +39,17 @@ export const DAY_MS = 86_400_000;
 
 /** Milliseconds. */
 export const duration = (least = 1) =>
-  scalar(`a duration such as 250ms, 10s, 5m or 24h${least > 0 ? '' : ' (0s for none)'}`, text => {
+  scalar(`a duration such as 250ms, 10s, 5m or 24h${leastText(least)}`, text => {
     const ns = parseDuration(text);
     if (ns === undefined) return undefined;
     const ms = Number(ns / NS_PER_MS);
     return ms >= least ? ms : undefined;
   });
+
+function leastText(leastMs: number): string {
+  if (leastMs === 0) return ' (0s for none)';
+  return leastMs > 1 ? `, at least ${leastMs}ms` : '';
+}
 
 /** Milliseconds, of whole days: retention drops whole days. */
 export const days = () =>

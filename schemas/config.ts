@@ -117,6 +117,9 @@ export const Settings = z.strictObject({
       maxSpool: size(2 ** 20)
         .prefault('4GiB')
         .describe('Data of inserts that wait for it, on disk; beyond it they are told to come again'),
+      hangTimeout: duration(1_000)
+        .prefault('30s')
+        .describe('An engine that answers nothing for so long is killed and started again'),
       password: words()
         .optional()
         .describe('Of its user default; without it one is made and kept in <dataDir>/clickhouse/password'),
@@ -215,6 +218,7 @@ export function configOf(settings: Settings) {
         port: embedded.port,
         maxMemoryBytes: embedded.maxMemory,
         maxSpoolBytes: embedded.maxSpool,
+        hangTimeoutMs: embedded.hangTimeout,
         password: embedded.password,
       },
       retention: { spansDays: inDays(spans), tracesDays: inDays(traces), rollupsDays: inDays(rollups) },

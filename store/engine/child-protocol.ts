@@ -18,11 +18,17 @@ export interface ChildSettings {
   readonly passwordSha256: string;
 }
 
-/** Sent by the child once it listens, or when it cannot. */
-export type ChildMessage = { readonly port: number } | { readonly error: string };
+/** Sent by the child once it listens, or when it cannot (`isTaken`: another has the directory); and for every PING. */
+export type ChildMessage =
+  | { readonly port: number }
+  | { readonly error: string; readonly isTaken: boolean }
+  | { readonly isAlive: true };
 
 /** Sent by the parent: finish what is running, then end. */
 export const STOP = 'stop';
+
+/** Sent by the parent: say that the engine works. */
+export const PING = 'ping';
 
 /** In the data directory, while a child has it: how others find it, and whom to wait for. */
 export interface Claim {

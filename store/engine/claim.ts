@@ -13,7 +13,10 @@ const STALE_CHILD_MS = 10_000;
 const POLL_MS = 50;
 const SETTLE_MS = 150;
 
-/** For the child. Throws if another has the directory. */
+/** Another process has the directory. */
+export class TakenError extends Error {}
+
+/** For the child. Throws a TakenError if another has the directory. */
 export function claimDirectory(dataDir: string, claim: Claim): void {
   const path = join(dataDir, CLAIM_FILE);
   for (;;) {
@@ -25,7 +28,7 @@ export function claimDirectory(dataDir: string, claim: Claim): void {
     }
     const other = readClaim(dataDir);
     if (other !== undefined && isEngine(other.pid, dataDir)) {
-      throw new Error(`the data directory ${dataDir} is in use by process ${other.pid}`);
+      throw new TakenError(`the data directory ${dataDir} is in use by process ${other.pid}`);
     }
     rmSync(path, { force: true });
   }
@@ -60,6 +63,12 @@ export async function findRunningEngine(dataDir: string, startTimeoutMs: number)
     }
     await sleep(POLL_MS);
   }
+}
+
+/** Whether the engine of this identity still has the directory, or nearly so. */
+export function isClaimed(dataDir: string, identity: string): boolean {
+  const claim = readClaim(dataDir);
+  return claim?.identity === identity && isEngine(claim.pid, dataDir) && isAlive(claim.parentPid);
 }
 
 function readClaim(dataDir: string): Claim | undefined {

@@ -7,8 +7,8 @@ import type { Server } from 'node:http';
 import { createRequire } from 'node:module';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { join } from 'node:path';
-import { type ChildMessage, type ChildSettings, type Claim, SETTINGS_VARIABLE, STOP } from './child-protocol.js';
-import { claimDirectory, publishClaim, releaseDirectory } from './claim.js';
+import { type ChildMessage, type ChildSettings, type Claim, PING, SETTINGS_VARIABLE, STOP } from './child-protocol.js';
+import { claimDirectory, publishClaim, releaseDirectory, TakenError } from './claim.js';
 import { writeConfig } from './config.js';
 import { type EngineSession, Executor } from './executor.js';
 import { createEngineServer } from './server.js';
@@ -62,6 +62,10 @@ async function openEngine(chdb: Chdb, settings: ChildSettings): Promise<Server> 
     identity: settings.identity,
     passwordSha256: settings.passwordSha256,
   });
+  const answerPings = () => root.queryAsync('SELECT 1', { format: 'TSV' }).then(sayAlive, sayAlive);
+  process.on('message', message => {
+    if (message === PING) void answerPings();
+  });
   endWithParent(server, async () => {
     await chdb.drainPending();
     executor.close();
@@ -69,6 +73,11 @@ async function openEngine(chdb: Chdb, settings: ChildSettings): Promise<Server> 
     releaseDirectory(dataDir);
   });
   return server;
+}
+
+/** An engine that refuses a query is alive, too. */
+function sayAlive(): void {
+  process.send?.({ isAlive: true } satisfies ChildMessage, undefined, undefined, () => {});
 }
 
 /** What a killed process left in the spool was never acknowledged. The engine looks for files here by name alone. */
@@ -114,6 +123,7 @@ function loadChdb(): Chdb {
 }
 
 main().catch(error => {
-  const message: ChildMessage = { error: error instanceof Error ? error.message : String(error) };
+  const text = error instanceof Error ? error.message : String(error);
+  const message: ChildMessage = { error: text, isTaken: error instanceof TakenError };
   process.send?.(message, () => process.exit(1));
 });

@@ -111,6 +111,7 @@ const EVERY: readonly [key: string, written: string, means: unknown, place?: str
   ['store.embedded.host', '::1', '::1'],
   ['store.embedded.port', '0', 0],
   ['store.embedded.maxSpool', '2MiB', 2_097_152, 'store.embedded.maxSpoolBytes'],
+  ['store.embedded.hangTimeout', '5s', 5_000, 'store.embedded.hangTimeoutMs'],
   ['store.embedded.password', 'p,[e', 'p,[e'],
   ['store.embedded.maxMemory', '1GiB', 1_073_741_824, 'store.embedded.maxMemoryBytes'],
   ['store.retention.spans', '7d', 7, 'store.retention.spansDays'],

@@ -123,6 +123,30 @@ describe('a directory that has an engine', () => {
     await close();
   });
 
+  it('is shared by those that start at the same moment', async () => {
+    const dataDir = await temporaryDirectory();
+    const engines = await Promise.all([1, 2, 3].map(() => startEmbeddedEngine(engineOptions(dataDir))));
+    expect(new Set(engines.map(({ pid, url }) => `${pid} ${url}`)).size).toBe(1);
+    for (const engine of engines) await engine.close();
+    await remove(dataDir);
+  });
+
+  it('is taken over, at the same port and with its tables, when the process that has the engine is killed', async () => {
+    const dataDir = await temporaryDirectory();
+    const parent = startParent(dataDir);
+    const { pid, url } = await parent.started;
+    const engines = await Promise.all([1, 2].map(() => startEmbeddedEngine(engineOptions(dataDir))));
+    expect(engines.map(engine => engine.url)).toEqual([url, url]);
+    await post(url, TABLE);
+    await post(url, "INSERT INTO kept VALUES (1, 'a')");
+    parent.process.kill('SIGKILL');
+    await until('another engine', () => engines.every(engine => engine.isReady() && engine.pid !== pid));
+    expect(engines.map(engine => engine.url)).toEqual([url, url]);
+    expect((await post(url, 'SELECT * FROM kept')).text).toBe('1\ta\n');
+    for (const engine of engines) await engine.close();
+    await remove(dataDir);
+  });
+
   it('is not taken for one because of what a killed process left, or of a process of the same number', async () => {
     const dataDir = await temporaryDirectory();
     const claim = { pid: process.pid, parentPid: process.ppid, identity: 'old', url: 'http://127.0.0.1:9' };

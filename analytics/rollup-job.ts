@@ -5,6 +5,7 @@
  * nothing is found wrong: so whatever interleaving of jobs left behind, the last one to write puts right. The position
  * that is saved trails by one pass, so that a job that dies between the two looks is followed up.
  */
+import { crashPoint } from '../schemas/index.js';
 import { type DirtyMinute, minutesWrittenSince, rewriteMinutes, sizesOf, staleAmong } from '../store/index.js';
 import { JobPosition } from './job-position.js';
 import { createRollupMetrics, type RollupMetrics } from './metrics.js';
@@ -62,6 +63,7 @@ export class RollupJob {
     for (const chunk of chunksOf(await sizesOf(store, [...dirty.values()]))) {
       const stale = await staleAmong(store, chunk);
       if (stale.length > 0) await rewriteMinutes(store, stale);
+      if (stale.length > 0) crashPoint('within-rollup');
       for (const minute of stale) rewritten.set(`${minute.minute} ${minute.tenant}`, minute);
       if (this.#loop.signal.aborted) return rewritten.size;
     }

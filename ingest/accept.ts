@@ -7,6 +7,7 @@ import {
   scanRequest,
   splitRequest,
 } from '../otlp/index.js';
+import { crashPoint } from '../schemas/index.js';
 import type { Sender } from './auth.js';
 import { overloaded } from './body.js';
 import { countItems, type OtherSignal } from './count-items.js';
@@ -123,6 +124,7 @@ export class Acceptor {
     const startMs = performance.now();
     try {
       await this.bus.publish(records, tallies);
+      crashPoint('after-append');
     } catch (error) {
       throw refusalOfBus(error);
     } finally {

@@ -6,6 +6,7 @@ export { SLO_MARKER_OBJECTIVE } from './clickhouse-slo.js';
 export * from './config.js';
 export * from './config-conflicts.js';
 export { listFromText } from './config-values.js';
+export { type CrashPoint, crashPoint } from './crash-point.js';
 export { isLoopback } from './loopback.js';
 export * from './report-parameters.js';
 export * from './rules.js';

@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import type { BusConsumer, LogRecord } from '../bus/index.js';
 import type { SpanReader } from '../otlp/index.js';
+import { crashPoint } from '../schemas/index.js';
 import { StoreError, type TraceStore } from '../store/index.js';
 import { Batch, deadLetter } from './batch.js';
 import { ArrivalCounter, spanColumns } from './span-columns.js';
@@ -38,7 +39,9 @@ export class BatchWriter {
       this.#options.logger.error({ err: error, records: batch.records.length }, 'the store refused a batch');
       await this.#writeOneByOne(batch, error);
     }
+    crashPoint('before-commit');
     await this.#options.consumer.commit(batch.commitPoints(), batch.deadLetters);
+    crashPoint('after-commit');
     this.recordsStored += batch.records.length;
     this.deadLetters += batch.deadLetters.length;
   }
@@ -48,6 +51,7 @@ export class BatchWriter {
     if (block.rows === 0) return;
     const { store, signal } = this.#options;
     await store.insert('spans', spanColumns(block), block.rows, signal);
+    crashPoint('between-spans-and-arrivals');
     const arrivals = this.#arrivals.columns(block);
     await store.insert('trace_arrivals', arrivals.columns, arrivals.rows, signal);
     this.spansStored += block.rows;

@@ -1,4 +1,5 @@
 /** Stores trace rows in the background, one block after the other, and knows how many are still on their way. */
+import { crashPoint } from '../schemas/index.js';
 import type { TraceStore } from '../store/index.js';
 import type { TraceRows } from './trace-rows.js';
 
@@ -38,7 +39,9 @@ export class RevisionWriter {
     const previous = this.#last;
     this.#last = (async () => {
       await previous;
+      crashPoint('before-revisions');
       await this.#store.insert('trace_revisions', columns, rows, this.#signal);
+      crashPoint('after-revisions');
       this.lastStoredMs = this.#clock();
       this.pending--;
     })();

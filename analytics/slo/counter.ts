@@ -6,7 +6,7 @@
  * writes leaves a minute that is counted again. Restatements go before the cells that they lead to (store/queries/slo).
  */
 
-import { SLO_MARKER_OBJECTIVE } from '../../schemas/index.js';
+import { crashPoint, SLO_MARKER_OBJECTIVE } from '../../schemas/index.js';
 import {
   type CellCounts,
   type CellDifference,
@@ -125,6 +125,7 @@ async function settle(
     const findings = findingsOf(await compareCells(store, chunk), open);
     await writeRestatements(store, chunk, findings.restatements);
     await writeCells(store, chunk, findings.cells);
+    if (findings.cells.length > 0) crashPoint('within-counting');
     await writeCells(store, chunk, findings.markers);
     result.restatements += findings.restatements.length;
     result.cells += findings.cells.length;

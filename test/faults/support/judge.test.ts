@@ -70,6 +70,21 @@ describe('the judge has no complaint', () => {
     expect(judge(batches, truthOf(batches.filter(({ isAcked }) => isAcked)))).toEqual([]);
   });
 
+  test('where a conflict is forgotten (ADR 001), but where one is made up', () => {
+    const hasConflict = (row: Evidence['traces'][number]) => (row.flags as string[]).includes('conflict');
+    const forgotten = truth.traces.map(row => ({
+      ...row,
+      flags: (row.flags as string[]).filter(flag => flag !== 'conflict'),
+    }));
+    expect(truth.traces.some(hasConflict)).toBe(true);
+    expect(judge(batches, { ...truth, traces: forgotten })).toEqual([]);
+    const madeUp = truth.traces.map(row => ({
+      ...row,
+      flags: [...new Set([...(row.flags as string[]), 'conflict'])].sort(),
+    }));
+    expect(judge(batches, { ...truth, traces: madeUp })).not.toEqual([]);
+  });
+
   test('where cells that lost their traces are still there, and empty', () => {
     expect(
       judge(batches, { ...truth, slo: new Map([...truth.slo, ['[0,29400100,{"location":"X"}]', '0 0 0']]) }),

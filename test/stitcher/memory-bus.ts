@@ -41,19 +41,20 @@ export class MemoryBus implements Bus {
   onEffect: (point: string) => void = () => {};
   readonly group: MemoryGroup | null;
 
-  /** `groupRandom`: consumers form a group whose partitions move as it says. */
+  /** `groupRandom`: consumers form a group whose partitions move as it says, its times multiplied by `scale`. */
   constructor(
     partitionCount: number,
     startMs: number,
     schedule: readonly ScheduledRecord[],
     groupRandom: Random | null = null,
+    scale = 1,
   ) {
     this.partitionCount = partitionCount;
     this.nowMs = startMs;
     this.#schedule = [...schedule].sort((a, b) => a.atMs - b.atMs);
     this.#log = Array.from({ length: partitionCount }, () => []);
     this.#committed = new Array(partitionCount).fill(0);
-    this.group = groupRandom === null ? null : new MemoryGroup(groupRandom, this.#committed);
+    this.group = groupRandom === null ? null : new MemoryGroup(groupRandom, this.#committed, scale);
   }
 
   readonly clock = (): number => this.nowMs;

@@ -19,10 +19,12 @@ export class Member {
 export class MemoryGroup {
   readonly #random: Random;
   readonly #committed: readonly number[];
+  readonly #scale: number;
   readonly #members: Member[] = [];
   readonly #owners: (Member | undefined)[] = [];
 
-  constructor(random: Random, committed: readonly number[]) {
+  constructor(random: Random, committed: readonly number[], scale: number) {
+    this.#scale = scale;
     this.#random = random;
     this.#committed = committed;
   }
@@ -43,7 +45,7 @@ export class MemoryGroup {
 
   /** Its process died: the group notices after a while. */
   abandon(member: Member, nowMs: number): void {
-    member.expiresAtMs = nowMs + Math.floor(this.#random() * SESSION_TIMEOUT_MS);
+    member.expiresAtMs = nowMs + Math.floor(this.#random() * SESSION_TIMEOUT_MS * this.#scale);
   }
 
   owns(member: Member, partition: number): boolean {
@@ -57,7 +59,7 @@ export class MemoryGroup {
       this.#owners[partition] = this.#members[i % Math.max(1, this.#members.length)];
     }
     for (const member of this.#members) {
-      const delayMs = this.#random() < 0.7 ? 0 : Math.floor(this.#random() * LATEST_NEWS_MS);
+      const delayMs = this.#random() < 0.7 ? 0 : Math.floor(this.#random() * LATEST_NEWS_MS * this.#scale);
       member.news = { atMs: nowMs + delayMs, partitions: partitions.filter(p => this.#owners[p] === member) };
     }
   }

@@ -3,9 +3,11 @@ import { computeTraces, type OracleTrace } from '../oracle/index.js';
 import type { Row } from './memory-store.js';
 import { planOf, simulate } from './simulation.js';
 
-const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 120);
+const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 2_000);
 const FIRST_SEED = Number(process.env.SIMULATION_FIRST_SEED ?? 1);
 const GROUPS = 8;
+/** Many times what a seed takes where nothing else runs. */
+const TIMEOUT_MS = 60_000 + (SEEDS / GROUPS) * 500;
 
 const zip = (names: unknown, ns: unknown) =>
   (names as unknown[]).map((name, i) => `${name}=${(ns as unknown[])[i]}`).sort();
@@ -98,7 +100,11 @@ async function check(seed: number): Promise<void> {
 }
 
 describe('whatever happens on the way, the live rows are what the oracle computes from the log', () => {
-  test.each(Array.from({ length: GROUPS }, (_, group) => group))('seeds of group %i', async group => {
-    for (let i = group; i < SEEDS; i += GROUPS) await check(FIRST_SEED + i);
-  });
+  test.each(Array.from({ length: GROUPS }, (_, group) => group))(
+    'seeds of group %i',
+    async group => {
+      for (let i = group; i < SEEDS; i += GROUPS) await check(FIRST_SEED + i);
+    },
+    TIMEOUT_MS,
+  );
 });

@@ -18,7 +18,17 @@ import type { MemoryGroup } from './memory-group.js';
 import { MemoryStore } from './memory-store.js';
 
 const START_MS = Date.UTC(2026, 10, 24, 23, 50);
-const LIFETIME_MS = 240_000;
+/**
+ * Most seeds live in short: traces and all windows are a fraction as long, so that there are fewer turns of the stitcher
+ * to simulate for the same number of things that happen to it.
+ */
+const SHORT = 1 / 5;
+/** One seed in so many is as long as life is. */
+const LONG_EVERY = 64;
+
+const logger = pino({ level: 'silent' });
+/** Shared by all processes: they are made by the hundred, and a reader keeps nothing that counts. */
+const reader = new SpanReader({ tierRules: DEFAULT_TIER_RULES, locationOrder: DEFAULT_LOCATION_ORDER });
 
 export interface Plan {
   readonly rules: OracleRules;
@@ -30,6 +40,11 @@ export interface Plan {
   readonly isGroup: boolean;
   readonly maxMemoryBytes: number;
   readonly batchMaxBytes: number;
+  /** What every time is multiplied by. */
+  readonly scale: number;
+  readonly tickMs: number;
+  /** From here on nothing fails any more. */
+  readonly stableFromMs: number;
 }
 
 const between = (random: Random, low: number, high: number) => low + Math.floor(random() * (high - low + 1));
@@ -43,40 +58,51 @@ function delayMs(random: Random): number {
   return between(random, 60_000, 150_000);
 }
 
-export function planOf(seed: number): Plan {
+/** From crashes all over to one or two; each costs the start of a process, so a short life has mostly few. */
+function crashEveryOf(random: Random, scale: number): number {
+  return scale === 1 ? between(random, 5, 60) : Math.round(10 * 50 ** random());
+}
+
+export function planOf(seed: number, isLong = seed % LONG_EVERY === 0): Plan {
   const random = seededRandom(seed);
+  const scale = isLong ? 1 : SHORT;
   const partitionCount = between(random, 1, 4);
   const foreignShare = random() < 0.3 ? 0.1 : 0;
   const events: { atMs: number; partition: number; span: GeneratedSpan }[] = [];
-  for (let index = between(random, 2, 14); index > 0; index--) {
-    const spans = generateTrace(random, index).spans;
-    const firstMs = START_MS + between(random, 0, 60_000);
+  for (let index = scale === 1 ? between(random, 2, 14) : between(random, 1, 5); index > 0; index--) {
+    const spans = generateTrace(random, index, { maxSpans: scale === 1 ? 24 : 12 }).spans;
+    const firstMs = START_MS + Math.round(between(random, 0, 60_000) * scale);
     const home = between(random, 0, partitionCount - 1);
     for (const span of spans) {
       const copies = random() < 0.1 ? 2 : 1;
       for (let copy = 0; copy < copies; copy++) {
         const partition = random() < foreignShare ? between(random, 0, partitionCount - 1) : home;
-        events.push({ atMs: firstMs + delayMs(random), partition, span });
+        events.push({ atMs: firstMs + Math.round(delayMs(random) * scale), partition, span });
       }
     }
   }
   const requests = new Map<Uint8Array, unknown>();
+  const lastMs = Math.max(...events.map(event => event.atMs));
   return {
+    // Long enough for the last trace to close, be let go of, and be audited under fire.
+    stableFromMs: lastMs + Math.round(75_000 * scale),
+    tickMs: scale === 1 ? 100 : [100, 200, 300][between(random, 0, 2)],
     rules: {
-      completeAfterMs: 2_000,
-      idleMs: 10_000,
-      maxOpenMs: between(random, 15_000, 60_000),
-      latenessMs: 60_000,
+      completeAfterMs: Math.round(2_000 * scale),
+      idleMs: Math.round(10_000 * scale),
+      maxOpenMs: Math.round(between(random, 15_000, 60_000) * scale),
+      latenessMs: 60_000 * scale,
       maxClockSkewNs: 3_600_000_000_000n,
       maxSpansPerTrace: random() < 0.1 ? 8 : 1_000,
     },
     partitionCount,
-    schedule: groupIntoRecords(random, events, requests),
+    schedule: groupIntoRecords(random, events, requests, 500 * scale),
     requests,
     isGroup: seed % 2 === 0,
-    crashEvery: random() < 0.7 ? between(random, 5, 60) : Number.POSITIVE_INFINITY,
+    crashEvery: random() < 0.7 ? crashEveryOf(random, scale) : Number.POSITIVE_INFINITY,
     maxMemoryBytes: random() < 0.2 ? 4_000 : 1 << 24,
     batchMaxBytes: random() < 0.5 ? 2_000 : 1 << 20,
+    scale,
   };
 }
 
@@ -84,13 +110,16 @@ function groupIntoRecords(
   random: Random,
   events: { atMs: number; partition: number; span: GeneratedSpan }[],
   requests: Map<Uint8Array, unknown>,
+  togetherMs: number,
 ): ScheduledRecord[] {
   events.sort((a, b) => a.atMs - b.atMs);
   const records: ScheduledRecord[] = [];
   while (events.length > 0) {
     const [first] = events;
     const most = between(random, 1, 12);
-    const group = events.filter(e => e.partition === first.partition && e.atMs < first.atMs + 500).slice(0, most);
+    const group = events
+      .filter(e => e.partition === first.partition && e.atMs < first.atMs + togetherMs)
+      .slice(0, most);
     for (const event of group) events.splice(events.indexOf(event), 1);
     const request = toRequest(group.map(event => event.span));
     const payload = jsonToProtobuf(Buffer.from(JSON.stringify(request)));
@@ -102,10 +131,14 @@ function groupIntoRecords(
 }
 
 class Crash extends Error {}
+/** One for all: where it was thrown tells nothing, and a stack trace costs more than most of what is simulated. */
+const CRASH = new Crash('dead');
 
 /** One process: its view of log and store dies with it, so that nothing it left running has effects afterwards. */
 class Life {
   isDead = false;
+  /** Any that is not an injected crash is a bug. */
+  failure: unknown = null;
   readonly instance: string;
   readonly stitcher: Promise<Stitcher>;
   #consumer: MortalConsumer | null = null;
@@ -127,23 +160,27 @@ class Life {
     this.stitcher = Stitcher.start({
       bus: guard(bus),
       store: guard<TraceStore>(store),
-      reader: new SpanReader({ tierRules: DEFAULT_TIER_RULES, locationOrder: DEFAULT_LOCATION_ORDER }),
-      logger: pino({ level: 'silent' }),
+      reader,
+      logger,
       instance,
       clock: bus.clock,
-      windows: { ...plan.rules, debounceMs: 500 },
+      windows: { ...plan.rules, debounceMs: 500 * plan.scale },
       latenessMs: plan.rules.latenessMs,
       maxClockSkewMs: Number(plan.rules.maxClockSkewNs / 1_000_000n),
-      auditEveryMs: 2_000,
-      auditOverlapMs: 15_000,
+      auditEveryMs: 2_000 * plan.scale,
+      auditOverlapMs: 15_000 * plan.scale,
       maxMemoryBytes: plan.maxMemoryBytes,
       batchMaxBytes: plan.batchMaxBytes,
       flushEveryMs: 300,
-      tickMs: 100,
+      tickMs: plan.tickMs,
       offsetsEveryMs: 200,
       seenCapacityBits: 8,
     });
-    this.stitcher.catch(() => {});
+    this.stitcher
+      .then(stitcher => stitcher.done)
+      .catch((error: unknown) => {
+        if (!(error instanceof Crash)) this.failure = error;
+      });
   }
 
   die(): void {
@@ -158,12 +195,12 @@ class Life {
   }
 
   async #effect<T>(call: () => Promise<T>, onEffect: () => void): Promise<T> {
-    if (this.isDead) throw new Crash('dead');
+    if (this.isDead) throw CRASH;
     // Dies before the effect, or after it and before anyone hears of it.
     onEffect();
-    if (this.isDead) throw new Crash('dead');
+    if (this.isDead) throw CRASH;
     const result = await call();
-    if (this.isDead) throw new Crash('dead');
+    if (this.isDead) throw CRASH;
     return result;
   }
 }
@@ -177,7 +214,7 @@ export interface Outcome {
 export async function simulate(seed: number, plan: Plan): Promise<Outcome> {
   const random = seededRandom(seed ^ 0x5bd1e995);
   const groupRandom = plan.isGroup ? seededRandom(seed ^ 0x2545f491) : null;
-  const bus = new MemoryBus(plan.partitionCount, START_MS, plan.schedule, groupRandom);
+  const bus = new MemoryBus(plan.partitionCount, START_MS, plan.schedule, groupRandom, plan.scale);
   const store = new MemoryStore(bus.clock);
   let crashes = 0;
   let effectsLeft = nextCrash();
@@ -230,7 +267,7 @@ export async function simulate(seed: number, plan: Plan): Promise<Outcome> {
   begin();
   for (let turns = 0; ; turns++) {
     await new Promise(resolve => setImmediate(resolve));
-    if (bus.nowMs > START_MS + LIFETIME_MS && !isStable) {
+    if (bus.nowMs > plan.stableFromMs && !isStable) {
       isStable = true;
       // Of a group, those that have lived through all of it must come to an end with it, too.
       if (!plan.isGroup) for (const life of lives.splice(0)) life.die();
@@ -238,19 +275,10 @@ export async function simulate(seed: number, plan: Plan): Promise<Outcome> {
     }
     if (isStable && bus.isDrained && isSettled(bus, store, lives)) break;
     if (turns > 200_000) throw new Error(`does not settle: ${JSON.stringify([...store.progress.values()])}`);
-    for (const life of lives) await rejectUnlessCrash(life);
+    for (const { failure } of lives) if (failure !== null) throw failure;
   }
   for (const life of lives) await (await life.stitcher).close();
   return { store, crashes, records: oracleRecords(bus, plan) };
-}
-
-/** A failure that is not an injected crash is a bug. */
-async function rejectUnlessCrash(life: Life): Promise<void> {
-  const pending = Symbol();
-  const running = life.stitcher.then(stitcher => stitcher.done);
-  await Promise.race([running, Promise.resolve(pending)]).catch(error => {
-    if (!(error instanceof Crash)) throw error;
-  });
 }
 
 /** As `settled` in the API: every stitcher that lives has nothing left to do, and each partition is somebody's. */

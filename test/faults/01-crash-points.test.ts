@@ -5,7 +5,7 @@ import type { CrashPoint } from '../../schemas/index.js';
 import { mulberry32 } from '../oracle/generate.js';
 import { CrashPoints } from './support/crash-points.js';
 import { SEED } from './support/seeds.js';
-import { Trial } from './support/trial.js';
+import { type SystemTrial, Trial } from './support/trial.js';
 
 const POINTS: readonly CrashPoint[] = [
   'after-append',
@@ -19,7 +19,7 @@ const POINTS: readonly CrashPoint[] = [
 ];
 
 /** Sends until somebody has been killed at the point. */
-async function loadUntilKilled(trial: Trial, points: CrashPoints, point: CrashPoint, random: () => number) {
+async function loadUntilKilled(trial: SystemTrial, points: CrashPoints, point: CrashPoint, random: () => number) {
   const up = trial.system.program('up');
   let load = trial.load(40);
   let settled = false;

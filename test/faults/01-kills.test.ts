@@ -4,13 +4,13 @@ import { describe, expect, test } from 'vitest';
 import { mulberry32 } from '../oracle/generate.js';
 import { SEED } from './support/seeds.js';
 import type { ProcessName, RoleName } from './support/system.js';
-import { Trial } from './support/trial.js';
+import { type SystemTrial, Trial } from './support/trial.js';
 
 const ROLES = ['ingest', 'stitch', 'analytics'] as const;
 const LONGEST_AWAY_MS = 1_500;
 
 /** Kills at moments that the seed chooses, and starts again what has no parent to do so. */
-async function killUnderLoad(trial: Trial, victims: readonly ProcessName[], traces: number): Promise<void> {
+async function killUnderLoad(trial: SystemTrial, victims: readonly ProcessName[], traces: number): Promise<void> {
   const random = mulberry32(trial.seed ^ 0x2545f491);
   const { system } = trial;
   const load = trial.load(traces);

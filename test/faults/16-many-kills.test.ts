@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { mulberry32 } from '../oracle/generate.js';
 import { SEED } from './support/seeds.js';
 import type { ProcessName, RoleName, SystemOptions } from './support/system.js';
-import { Trial } from './support/trial.js';
+import { type SystemTrial, Trial } from './support/trial.js';
 
 const KILLS = Number(process.env.THROUGHLINE_FAULT_KILLS ?? 4);
 /** Then a new system: the judge reads everything each time. */
@@ -26,7 +26,7 @@ const SHAPES: readonly { readonly options: SystemOptions; readonly victims: read
 
 const killed = new Map<string, number>();
 
-async function round(trial: Trial, victims: readonly ProcessName[], random: () => number): Promise<void> {
+async function round(trial: SystemTrial, victims: readonly ProcessName[], random: () => number): Promise<void> {
   const { system } = trial;
   const load = trial.load(TRACES_PER_KILL);
   const victim = victims[Math.floor(random() * victims.length)];

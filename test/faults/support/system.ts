@@ -45,6 +45,7 @@ export class System extends ApiClient {
   readonly dataDir: string;
   readonly otlpHttp: string;
   readonly memory: MemoryWatch;
+  readonly #clickhouse: string;
   readonly #programs = new Map<RoleName, Program>();
   readonly #readyAt = new Map<RoleName, string>();
   readonly #ownsDirectory: boolean;
@@ -72,6 +73,7 @@ export class System extends ApiClient {
     this.dataDir = dataDir;
     this.#ownsDirectory = options.dataDir === undefined;
     this.otlpHttp = `http://127.0.0.1:${http}`;
+    this.#clickhouse = `http://127.0.0.1:${clickhouse}`;
     const env = {
       PATH: process.env.PATH,
       ...FAST,
@@ -113,6 +115,19 @@ export class System extends ApiClient {
     } catch {
       return undefined;
     }
+  }
+
+  /** A question to the embedded engine itself, as its user: JSON lines, also of tables that are not public. */
+  async ask(sql: string): Promise<string> {
+    const password = readFileSync(join(this.dataDir, 'clickhouse', 'password'), 'utf8').trim();
+    const response = await fetch(`${this.#clickhouse}/?database=throughline&final=1`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${Buffer.from(`default:${password}`).toString('base64')}` },
+      body: `${sql} FORMAT JSONEachRow`,
+    });
+    const text = await response.text();
+    if (response.status !== 200) throw new Error(`${sql}: ${response.status} ${text}`);
+    return text;
   }
 
   program(role: RoleName): Program {

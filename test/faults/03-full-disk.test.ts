@@ -1,0 +1,58 @@
+/** Fault 3: the disk is full. Receivers say come again, nothing is acknowledged that is not kept, and all goes on by itself. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { SEED } from './support/seeds.js';
+import type { System } from './support/system.js';
+import { Tmpfs } from './support/tmpfs.js';
+import { Trial } from './support/trial.js';
+
+const DISK_BYTES = 400 << 20;
+
+/** Fills the disk and waits until receivers refuse: the log's own free pages take some more. */
+async function fillUp(disk: Tmpfs, system: System): Promise<void> {
+  const before = await refusals(system.api);
+  disk.fill();
+  await system.until('full', async () => (await refusals(system.api)) > before + 3, 60_000);
+}
+
+/** Requests that were answered 503 so far. */
+async function refusals(api: string): Promise<number> {
+  const text = await (await fetch(`${api}/metrics`)).text();
+  const line = /^throughline_ingest_requests_total\{[^}]*code="503"[^}]*\} (\d+)$/m.exec(text);
+  return Number(line?.[1] ?? 0);
+}
+
+describe(`the disk is full (seed ${SEED})`, () => {
+  test('senders get 503 and Retry-After; with room again, also after a kill, everything is there once', async () => {
+    const disk = new Tmpfs(DISK_BYTES);
+    onTestFinished(() => disk.destroy());
+    const env = { THROUGHLINE_BUS_EMBEDDED_MAX_BYTES: '64MiB' };
+    const trial = await Trial.start(SEED, { dataDir: disk.directory, env });
+    const { system } = trial;
+
+    const first = trial.load(300);
+    await first.reached(20);
+    await fillUp(disk, system);
+    // Small requests may find a free page; the generator itself checks that each 503 has a Retry-After.
+    const [acked, refused] = [first.acked, await refusals(system.api)];
+    await sleep(1_500);
+    expect((await refusals(system.api)) - refused).toBeGreaterThan(first.acked - acked);
+    expect(system.program('up').isRunning).toBe(true);
+    disk.free();
+    await first.done;
+    expect(first.acked).toBeGreaterThan(acked);
+
+    const second = trial.load(300);
+    await second.reached(20);
+    await fillUp(disk, system);
+    await system.kill('up');
+    system.program('up').start();
+    await sleep(1_500);
+    disk.free();
+    // It may have given up, saying why: a supervisor starts it again.
+    if (!system.program('up').isRunning) system.program('up').start();
+    await second.done;
+    await system.ready();
+    await trial.judge();
+  });
+});

@@ -6,6 +6,7 @@ export class ReceiverLink {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly #child: ChildProcess;
+  readonly #exit: Promise<void>;
   /** How it ended; undefined while it lives. */
   death: string | undefined;
 
@@ -22,23 +23,26 @@ export class ReceiverLink {
     this.#child = child;
     this.httpPort = httpPort;
     this.grpcPort = grpcPort;
-    child.once('exit', (code, signal) => {
-      this.death = `the receivers ended with ${signal ?? code}`;
+    this.#exit = new Promise(resolve => {
+      child.once('exit', (code, signal) => {
+        this.death = `the receivers ended with ${signal ?? code}`;
+        resolve();
+      });
     });
   }
 
   state(): Promise<ReceiverState> {
-    return new Promise((resolve, reject) => {
+    const answer = new Promise<ReceiverState>(resolve => {
       this.#child.once('message', resolve as (message: unknown) => void);
-      this.#child.once('exit', () => reject(new Error(this.death)));
       this.#child.send('state');
     });
+    const death = this.#exit.then(() => Promise.reject(new Error(this.death)));
+    return Promise.race([answer, death]);
   }
 
   close(): Promise<void> {
     if (this.death !== undefined) return Promise.resolve();
-    const closed = new Promise<void>(resolve => this.#child.once('exit', () => resolve()));
     this.#child.disconnect();
-    return closed;
+    return this.#exit;
   }
 }

@@ -10,6 +10,7 @@ import {
   migrate,
   openSqlStore,
   openStore,
+  SQL_ROLE,
   type SqlStore,
   type Store,
   startEmbeddedEngine,
@@ -44,7 +45,7 @@ export async function openConfiguredStore(config: Config, logger: Logger, signal
   try {
     const opened = await open({ url: engine.url, database: clickhouse.database, username: ENGINE_USER, password }, {});
     const close = () => opened.close().then(() => engine.close());
-    return { ...opened, failed: engine.failed, close };
+    return { ...opened, sql: { ...opened.sql, role: SQL_ROLE }, failed: engine.failed, close };
   } catch (error) {
     await engine.close();
     throw error;

@@ -13,5 +13,6 @@ export * from './rules.js';
 export * from './slo/index.js';
 export * from './slo-answers.js';
 export * from './slo-parameters.js';
+export { HIDDEN_TABLES, PUBLIC_TABLES, PUBLIC_VIEWS_WITH_PARAMETERS } from './sql-tables.js';
 export { nearestName } from './suggestion.js';
 export { type TokenEntry, TokenList } from './tokens.js';

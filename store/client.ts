@@ -136,6 +136,7 @@ class ClickHouseStore implements Store {
     return {
       query,
       ...(parameters !== undefined && { query_params: { ...parameters } }),
+      ...(options.role !== undefined && { role: options.role }),
       clickhouse_settings: { ...this.#querySettings, ...limit, ...options.settings },
     };
   }

@@ -9,6 +9,8 @@ export interface SqlStore {
   readonly store: Store;
   /** The user's own profile says `readonly = 2`: no query need, or can, say so. */
   readonly isReadonly: boolean;
+  /** The role that each query takes on: of the embedded engine, where there is one user only. */
+  readonly role?: string | undefined;
 }
 
 export interface SqlLogin {

@@ -35,6 +35,8 @@ export interface QueryOptions {
   /** Milliseconds after which the query is given up and killed. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** The one role whose rights the query is content with. */
+  readonly role?: string | undefined;
 }
 
 export interface Store {

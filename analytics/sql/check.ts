@@ -5,13 +5,8 @@
  *
  * Names that are private are refused wherever they stand; what stands where a table is read (walk.ts) must be public.
  */
-import {
-  HIDDEN_TABLES,
-  isForbiddenFunction,
-  PRIVATE_DATABASES,
-  PRIVATE_TABLES,
-  PUBLIC_TABLES,
-} from './public-names.js';
+import { HIDDEN_TABLES, PUBLIC_TABLES } from '../../schemas/index.js';
+import { isForbiddenFunction, PRIVATE_DATABASES, PRIVATE_TABLES } from './public-names.js';
 import { isIdentifier, isSymbol, refusal, type Token, tokensOf } from './tokens.js';
 import { walkTables } from './walk.js';
 
@@ -29,6 +24,8 @@ export function checkedSelect(sql: string, database: string): string {
   walkTables(tokens, { database, tables: new Set([...PUBLIC_TABLES, ...tablesDefinedIn(tokens)]) });
   return sql.slice(0, tokens[tokens.length - 1].end);
 }
+
+const HIDDEN: ReadonlySet<string> = new Set(HIDDEN_TABLES);
 
 function requireSelect(tokens: readonly Token[]): void {
   const first = tokens.find(token => !isSymbol(token, '('));
@@ -52,7 +49,7 @@ function refuseClause(token: Token, next: Token | undefined): void {
 function refuseName(tokens: readonly Token[], index: number): void {
   const { text } = tokens[index];
   const next = tokens[index + 1];
-  if (PRIVATE_TABLES.has(text) || HIDDEN_TABLES.has(text)) {
+  if (PRIVATE_TABLES.has(text) || HIDDEN.has(text)) {
     throw refusal(`${text} is not a public table, and its name is taken`);
   }
   if (isSymbol(next, '.') && PRIVATE_DATABASES.has(text.toLowerCase())) {

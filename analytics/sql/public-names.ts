@@ -1,18 +1,5 @@
-/** What the SQL path may read and call. */
-
-/** Tables and views with their own names (docs/schema.md). */
-export const PUBLIC_TABLES: ReadonlySet<string> = new Set([
-  'spans',
-  'traces',
-  'trace_revisions',
-  'latency_rollup',
-  'slo_rollup',
-  'slo_restatements',
-  'slo_alerts',
-  'slo_reports',
-  'slo_budget',
-  'slo_status',
-]);
+/** What the SQL path may read and call; its tables are in schemas/sql-tables.ts. */
+import { PUBLIC_VIEWS_WITH_PARAMETERS } from '../../schemas/index.js';
 
 /** Those of the database that are for ourselves. Their names may not stand anywhere in a query. */
 export const PRIVATE_TABLES: ReadonlySet<string> = new Set([
@@ -23,11 +10,8 @@ export const PRIVATE_TABLES: ReadonlySet<string> = new Set([
   'slo_notifications',
 ]);
 
-/** Read by the public views only: what stands there beside it (addresses of webhooks) may be secret. */
-export const HIDDEN_TABLES: ReadonlySet<string> = new Set(['slo_documents']);
-
 /** What may be called where a table stands. */
-export const TABLE_FUNCTIONS: ReadonlySet<string> = new Set(['latency_now', 'numbers']);
+export const TABLE_FUNCTIONS: ReadonlySet<string> = new Set([...PUBLIC_VIEWS_WITH_PARAMETERS, 'numbers']);
 
 /** Other databases that every server has. */
 export const PRIVATE_DATABASES: ReadonlySet<string> = new Set(['system', 'information_schema']);

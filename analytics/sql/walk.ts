@@ -3,8 +3,11 @@
  * parentheses and knows of each whether a table comes next. Where a text could be read in two ways it takes the one
  * that refuses more.
  */
-import { PUBLIC_TABLES, TABLE_FUNCTIONS } from './public-names.js';
+import { PUBLIC_TABLES } from '../../schemas/index.js';
+import { TABLE_FUNCTIONS } from './public-names.js';
 import { isIdentifier, isSymbol, refusal, type Token } from './tokens.js';
+
+const PUBLIC: ReadonlySet<string> = new Set(PUBLIC_TABLES);
 
 export interface Scope {
   /** Ours: tables may be qualified with it. */
@@ -162,7 +165,7 @@ class Walk {
     const { database, tables } = this.#scope;
     const isPlain = parts.length === 1 && tables.has(parts[0]);
     // A qualified name is never that of a WITH.
-    const isQualified = parts.length === 2 && parts[0] === database && PUBLIC_TABLES.has(parts[1]);
+    const isQualified = parts.length === 2 && parts[0] === database && PUBLIC.has(parts[1]);
     if (isPlain || isQualified) return;
     const functions = [...TABLE_FUNCTIONS].map(name => `${name}(…)`).join(', ');
     throw refusal(

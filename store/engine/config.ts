@@ -1,8 +1,10 @@
 /** The engine's configuration: files that chDB reads when a Session opens. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { HIDDEN_TABLES, PUBLIC_TABLES, PUBLIC_VIEWS_WITH_PARAMETERS } from '../../schemas/index.js';
 
-export interface EngineLimits {
+export interface EngineSetup {
+  readonly database: string;
   /** Of the whole engine, bytes. */
   readonly maxMemoryBytes: number;
   /** Of one query. */
@@ -10,7 +12,7 @@ export interface EngineLimits {
 }
 
 /** Whatever is inserted is on disk when the insert is acknowledged. The default cache of marks would be 5 GiB. */
-function serverConfig({ maxMemoryBytes }: EngineLimits, usersFile: string): string {
+function serverConfig({ maxMemoryBytes }: EngineSetup, usersFile: string): string {
   return `<clickhouse>
   <users_config>${escapeXml(usersFile)}</users_config>
   <merge_tree>
@@ -23,12 +25,21 @@ function serverConfig({ maxMemoryBytes }: EngineLimits, usersFile: string): stri
 `;
 }
 
+/** What a query may take on with `role=`: to read what is public, and nothing else (docs/security.md). */
+export const SQL_ROLE = 'throughline_sql';
+const OWNER_ROLE = 'throughline_owner';
+
+function sqlGrants(database: string): string {
+  const tables = [...PUBLIC_TABLES, ...PUBLIC_VIEWS_WITH_PARAMETERS, ...HIDDEN_TABLES];
+  return tables.map(table => `<query>GRANT SELECT ON ${database}.${table}</query>`).join('');
+}
+
 /**
  * A server's defaults where chDB has others; and the one user, who may do everything with tables and nothing with the
  * machine's files, other servers or programs: nearly every such function and table engine asks for a privilege that the
- * user does not have (statement.ts sees to the others).
+ * user does not have (statement.ts sees to the others). All rights come with roles, so that a query can do with fewer.
  */
-function usersConfig({ maxMemoryBytes, threads }: EngineLimits): string {
+function usersConfig({ maxMemoryBytes, threads, database }: EngineSetup): string {
   return `<clickhouse>
   <profiles>
     <default>
@@ -40,15 +51,21 @@ function usersConfig({ maxMemoryBytes, threads }: EngineLimits): string {
     </default>
   </profiles>
   <quotas><default/></quotas>
+  <roles>
+    <${OWNER_ROLE}>
+      <grants>
+        <query>GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE TEMPORARY TABLE, DROP, UNDROP TABLE, TRUNCATE, OPTIMIZE, KILL QUERY, SYSTEM MERGES, SYSTEM FLUSH, CHECK ON *.*</query>
+      </grants>
+    </${OWNER_ROLE}>
+    <${SQL_ROLE}><grants>${sqlGrants(database)}</grants></${SQL_ROLE}>
+  </roles>
   <users>
     <default>
       <password/>
       <networks><ip>::/0</ip></networks>
       <profile>default</profile>
       <quota>default</quota>
-      <grants>
-        <query>GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE TEMPORARY TABLE, DROP, UNDROP TABLE, TRUNCATE, OPTIMIZE, KILL QUERY, SYSTEM MERGES, SYSTEM FLUSH, CHECK ON *.*</query>
-      </grants>
+      <grants><query>GRANT ${OWNER_ROLE}</query><query>GRANT ${SQL_ROLE}</query></grants>
     </default>
   </users>
 </clickhouse>
@@ -56,12 +73,12 @@ function usersConfig({ maxMemoryBytes, threads }: EngineLimits): string {
 }
 
 /** Writes the files into `directory`; the path of the one to open Sessions with. */
-export function writeConfig(directory: string, limits: EngineLimits): string {
+export function writeConfig(directory: string, setup: EngineSetup): string {
   mkdirSync(directory, { recursive: true });
   const usersFile = join(directory, 'users.xml');
   const serverFile = join(directory, 'engine.xml');
-  writeFileSync(usersFile, usersConfig(limits));
-  writeFileSync(serverFile, serverConfig(limits, usersFile));
+  writeFileSync(usersFile, usersConfig(setup));
+  writeFileSync(serverFile, serverConfig(setup, usersFile));
   return serverFile;
 }
 

@@ -15,6 +15,7 @@ export const NOT_IMPLEMENTED = (message: string) => new EngineError(48, 'NOT_IMP
 export const SYNTAX_ERROR = (message: string) => new EngineError(62, 'SYNTAX_ERROR', message);
 export const UNKNOWN_SETTING = (message: string) => new EngineError(115, 'UNKNOWN_SETTING', message);
 export const QUERY_IS_TOO_LARGE = (message: string) => new EngineError(229, 'QUERY_IS_TOO_LARGE', message);
+export const READONLY = (message: string) => new EngineError(164, 'READONLY', message);
 export const TOO_MANY_QUERIES = (message: string) => new EngineError(202, 'TOO_MANY_SIMULTANEOUS_QUERIES', message);
 export const NOT_ENOUGH_SPACE = (message: string) => new EngineError(243, 'NOT_ENOUGH_SPACE', message);
 export const QUERY_WAS_CANCELLED = (message: string) => new EngineError(394, 'QUERY_WAS_CANCELLED', message);

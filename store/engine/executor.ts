@@ -3,10 +3,10 @@
  * reads run in parallel up to a limit, writes apart from them. A Session with a `session_id` is kept for its next
  * statement.
  */
-import { QUERY_WAS_CANCELLED } from './exceptions.js';
+import { QUERY_WAS_CANCELLED, READONLY } from './exceptions.js';
 import { isStreamable } from './formats.js';
 import { Lane } from './lane.js';
-import { preamble, QUERY_ID, quote } from './settings.js';
+import { preamble, QUERY_ID, quote, type Terms } from './settings.js';
 import type { Statement } from './statement.js';
 
 interface RawResult {
@@ -23,15 +23,12 @@ export interface EngineSession {
   close(): void;
 }
 
-export interface Job {
+export interface Job extends Terms {
   readonly statement: Statement;
   /** What the engine is given: the statement's text, or what stands for it. */
   readonly sql: string;
-  readonly database: string;
   /** Of a result whose statement names none. */
   readonly defaultFormat: string;
-  readonly settings: ReadonlyMap<string, string>;
-  readonly queryId: string;
   readonly sessionId: string | undefined;
   /** The result may be sent while it is made: an error may then come after its beginning. */
   readonly mayStream: boolean;
@@ -80,6 +77,7 @@ export class Executor {
 
   async execute(job: Job): Promise<JobCounts> {
     const { verb } = job.statement;
+    requireReading(job);
     // Whoever wants to stop queries does not wait for them to end.
     if (verb === 'KILL') return this.#inSession({ ...job, sessionId: undefined });
     const lane = READS.has(verb) ? this.#reads : this.#writes;
@@ -87,9 +85,9 @@ export class Executor {
     return this.#inTurn(sessionId, () => lane.run(() => this.#inSession({ ...job, sessionId })));
   }
 
-  /** A Session never gets rid of `readonly`, so no such query is let into one that is kept. */
-  #sessionOf({ sessionId, settings }: Job): string | undefined {
-    return (settings.get('readonly') ?? '0') === '0' ? sessionId : undefined;
+  /** A Session never gets rid of `readonly`, nor of a role, so no such query is let into one that is kept. */
+  #sessionOf({ sessionId, settings, role }: Job): string | undefined {
+    return role === undefined && (settings.get('readonly') ?? '0') === '0' ? sessionId : undefined;
   }
 
   /** Sessions kept for their ids are closed. */
@@ -137,7 +135,7 @@ export class Executor {
 
   async #run(session: EngineSession, job: Job): Promise<JobCounts> {
     requireWanted(job.signal);
-    await session.queryAsync(preamble(job.database, job.settings, job.queryId), { format: 'TSV' });
+    await session.queryAsync(preamble(job), { format: 'TSV' });
     const kill = () => void this.#kill(job.queryId);
     job.signal.addEventListener('abort', kill, { once: true });
     try {
@@ -171,6 +169,16 @@ async function runStatement(session: EngineSession, job: Job): Promise<JobCounts
   const bytes = result.bytes();
   if (bytes.length > 0) await write(bytes);
   return { rows: result.rowsRead, bytes: result.bytesRead };
+}
+
+/**
+ * `readonly` of 1 is for questions of strangers. The engine itself would let them kill queries, take other roles, and
+ * set what they like in subqueries: the filter by tenant is a setting.
+ */
+function requireReading({ statement: { verb, hasSettings }, settings }: Job): void {
+  if (settings.get('readonly') !== '1') return;
+  if (!READS.has(verb)) throw READONLY(`Cannot execute query in readonly mode: ${verb}`);
+  if (hasSettings) throw READONLY('Cannot modify settings in readonly mode');
 }
 
 function requireWanted(signal: AbortSignal): void {

@@ -9,6 +9,8 @@ export interface EngineRequest {
   readonly database: string | undefined;
   readonly queryId: string | undefined;
   readonly sessionId: string | undefined;
+  /** The one role whose rights the query is content with. */
+  readonly role: string | undefined;
   readonly defaultFormat: string | undefined;
   readonly acceptsGzip: boolean;
   /** Nothing is sent before the query has ended. */
@@ -62,6 +64,7 @@ export function parseRequest(message: IncomingMessage, passwordSha256: string): 
     database: searchParams.get('database') ?? header('x-clickhouse-database'),
     queryId: searchParams.get('query_id') ?? undefined,
     sessionId: searchParams.get('session_id') ?? undefined,
+    role: searchParams.get('role') ?? undefined,
     defaultFormat: searchParams.get('default_format') ?? header('x-clickhouse-format'),
     acceptsGzip: isOn('enable_http_compression') && /\bgzip\b/.test(header('accept-encoding') ?? ''),
     waitsForEnd: isOn('wait_end_of_query') || isOn('http_wait_end_of_query'),

@@ -78,6 +78,7 @@ async function answerQuery(message: IncomingMessage, response: ServerResponse, o
       settings: request.settings,
       queryId,
       sessionId: request.sessionId,
+      role: request.role,
       mayStream: !request.waitsForEnd,
       signal: left.signal,
       write: (bytes: Uint8Array) => writer.write(bytes),

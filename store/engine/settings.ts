@@ -13,13 +13,22 @@ const MAX_RESULT_BYTES = 1 << 30;
 const DEFAULTS: readonly (readonly [string, string])[] = [['max_result_bytes', String(MAX_RESULT_BYTES)]];
 
 /** One text of statements; `readonly` comes last, because nothing can be set after it. */
-export function preamble(database: string, settings: ReadonlyMap<string, string>, queryId: string): string {
+export function preamble({ database, role, settings, queryId }: Terms): string {
   if (!/^\w+$/.test(database)) throw BAD_ARGUMENTS(`Not the name of a database: ${database}`);
+  if (role !== undefined && !/^\w+$/.test(role)) throw BAD_ARGUMENTS(`Not the name of a role: ${role}`);
   const all = new Map([...DEFAULTS, ...settings, ['log_comment', queryId] as const]);
   const readonly = all.get('readonly') ?? '0';
   all.delete('readonly');
   if (readonly !== '0') all.set('readonly', readonly);
-  return `USE ${database}; SET ${[...all].map(assignment).join(', ')};`;
+  return `USE ${database}; ${role === undefined ? '' : `SET ROLE ${role}; `}SET ${[...all].map(assignment).join(', ')};`;
+}
+
+/** What a query is run under. */
+export interface Terms {
+  readonly database: string;
+  readonly role: string | undefined;
+  readonly settings: ReadonlyMap<string, string>;
+  readonly queryId: string;
 }
 
 function assignment([name, value]: readonly [string, string]): string {

@@ -18,6 +18,8 @@ export interface Statement {
   readonly dataAt: number | undefined;
   /** Where `query_id` stands, in order. */
   readonly queryIdsAt: readonly number[];
+  /** A SETTINGS clause, of the statement or of anything in it. */
+  readonly hasSettings: boolean;
 }
 
 /** Throws where the server would not accept the text, or this one does not allow it. */
@@ -35,6 +37,7 @@ export function parseStatement(text: string): Statement {
     format: seen.format,
     dataAt: undefined,
     queryIdsAt: seen.queryIdsAt,
+    hasSettings: seen.hasSettings,
   };
 }
 
@@ -51,6 +54,7 @@ function insertWithData(text: string, seen: SeenTokens, clause: DataClause): Sta
     format: clause.format,
     dataAt: clause.format === 'Values' ? clause.end : skipLineEnd(text, clause.end),
     queryIdsAt: [],
+    hasSettings: seen.hasSettings,
   };
 }
 
@@ -84,6 +88,7 @@ class SeenTokens {
   /** Of the last token that belongs to the statement. */
   end = 0;
   readonly queryIdsAt: number[] = [];
+  hasSettings = false;
   #depth = 0;
   #hasSelect = false;
   #isInSettings = false;
@@ -101,6 +106,7 @@ class SeenTokens {
     refuseOutside(token);
     if (token.kind === 'word') this.#addWord(token.text.toUpperCase(), token);
     else if (token.kind === 'sign') this.#depth += DEPTHS.get(token.text) ?? 0;
+    if (isSetting(token, this.#last)) this.hasSettings = true;
     this.#beforeLast = this.#last;
     this.#last = token;
   }
@@ -134,6 +140,12 @@ class SeenTokens {
     }
     return upper(last) === 'VALUES' ? { start: last.start, end: last.end, format: 'Values' } : undefined;
   }
+}
+
+/** `SETTINGS name`; of a column of that name FROM and AS may follow. */
+function isSetting({ kind, text }: Token, last: Token | undefined): boolean {
+  if (upper(last) !== 'SETTINGS') return false;
+  return kind === 'name' || (kind === 'word' && !['FROM', 'AS'].includes(text.toUpperCase()));
 }
 
 function upper(token: Token | undefined): string {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { HIDDEN_TABLES, PRIVATE_TABLES, PUBLIC_TABLES, TABLE_FUNCTIONS } from '../../analytics/sql/public-names.js';
+import { PRIVATE_TABLES, TABLE_FUNCTIONS } from '../../analytics/sql/public-names.js';
 import { SqlRunner } from '../../analytics/sql/run.js';
+import { HIDDEN_TABLES, PUBLIC_TABLES } from '../../schemas/index.js';
 import type { Store } from '../../store/index.js';
 import { errorOf, startApi, type TestApi } from './support/api.js';
 import { insertRevisions, insertSpans, LONDON, spanId, traceId } from './support/rows.js';

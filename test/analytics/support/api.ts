@@ -11,6 +11,7 @@ import {
 } from '../../../analytics/index.js';
 import { ErrorAnswer } from '../../../schemas/index.js';
 import type { Store } from '../../../store/index.js';
+import { sqlStoreOf } from './store.js';
 
 export const EMPTY_LOG: LogView = {
   appendedItems: 0,
@@ -36,6 +37,7 @@ export async function startApi(store: Store, overrides: Partial<AnalyticsOptions
   const state = { log: EMPTY_LOG, offsets: [] as readonly LogPartition[], nowMs: undefined as number | undefined };
   const analytics: Analytics = await startAnalytics({
     store,
+    sqlStore: sqlStoreOf(store),
     logger: pino({ level: 'silent' }),
     registry: new Registry(),
     host: '127.0.0.1',

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { migrate, openStore, type Store, startEmbeddedEngine } from '../../../store/index.js';
+import { migrate, openStore, SQL_ROLE, type SqlStore, type Store, startEmbeddedEngine } from '../../../store/index.js';
 import { startTestCluster } from '../../store/cluster/support.js';
 
 const DATABASE = 'throughline';
@@ -24,6 +24,12 @@ export async function startStore(): Promise<Store> {
       await rm(dataDir, { recursive: true, force: true });
     },
   });
+}
+
+/** For `startApi`: the engine as strangers see it. A cluster's server has a user for them (test/store/sql-user.test.ts). */
+export function sqlStoreOf(store: Store): SqlStore {
+  const role = process.env.THROUGHLINE_TEST_STORE === 'cluster' ? undefined : SQL_ROLE;
+  return { store, isReadonly: false, role };
 }
 
 /** Two shards: `THROUGHLINE_TEST_STORE=cluster npx vitest run test/analytics` asks all its questions of them. */

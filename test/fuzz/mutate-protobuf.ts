@@ -184,5 +184,5 @@ function empty(node: FieldNode): void {
 
 function many(draw: Draw, place: Message, at: number): void {
   const copies = draw.chance(0.05) ? 2_000 : draw.integer(1, KEPT_FIELDS);
-  place.splice(at, 0, ...Array.from({ length: copies }, () => place[at]));
+  place.splice(at, 0, ...Array.from({ length: copies }, () => cloneField(place[at])));
 }

@@ -26,9 +26,10 @@ import {
 } from './consumer-lock.js';
 import { readDeadLetters } from './dead-letters.js';
 import { GroupWriter } from './group-writer.js';
-import { type LogFile, openLogFile } from './log-file.js';
+import { type LogFile, markMade, openLogFile, toBusError } from './log-file.js';
 import {
   checkFormat,
+  checkRows,
   checkTallies,
   readCounters,
   readPartition,
@@ -45,9 +46,11 @@ export async function openEmbeddedBus(options: EmbeddedBusOptions): Promise<Bus>
   const writer = new GroupWriter(file, resolved.writeTimeoutMs);
   try {
     await writer.submit(0, transaction => checkFormat(transaction, resolved.partitionCount));
+    checkRows(file);
+    markMade(file);
   } catch (error) {
     await file.environment.close();
-    throw error;
+    throw toBusError(error, `cannot open the log in ${resolved.directory}`);
   }
   return new EmbeddedBus(file, writer, resolved);
 }

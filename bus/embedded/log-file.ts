@@ -1,8 +1,9 @@
 /** The LMDB environment of the log, its trees, and what LMDB's errors mean to the bus. */
-import { mkdirSync, statfsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { BusError } from '../errors.js';
+import { checkLogFile, DATA_FILE, MADE_FILE, PAGE_BYTES } from './file-check.js';
 
 type Tree = Database<Buffer, Buffer>;
 
@@ -21,8 +22,6 @@ export interface LogFile {
   readonly meta: Tree;
 }
 
-const DATA_FILE = 'data.mdb';
-const PAGE_BYTES = 4096;
 const MAX_READERS = 128;
 
 /**
@@ -34,6 +33,7 @@ const MAX_READERS = 128;
 export function openLogFile(directory: string, maxBytes: number): LogFile {
   try {
     mkdirSync(directory, { recursive: true });
+    checkLogFile(directory);
     const environment = open<Buffer, Buffer>({
       path: directory,
       noSubdir: false,
@@ -64,6 +64,13 @@ export function openLogFile(directory: string, maxBytes: number): LogFile {
   } catch (cause) {
     throw toBusError(cause, `cannot open the log in ${directory}`);
   }
+}
+
+/** Once there is something in it: from now on a file without content is not a new log. */
+export function markMade({ directory }: LogFile): void {
+  const path = join(directory, MADE_FILE);
+  if (!existsSync(path))
+    writeFileSync(path, 'The log in data.mdb was made. Without this file an empty one counts as new.\n');
 }
 
 export function fileBytes(file: LogFile): number {

@@ -7,7 +7,7 @@ import type { ApiClient } from '../../support/api-client.js';
 import { type Evidence, gather } from './evidence.js';
 import { GENERATOR_DEFAULTS, Generator, type GeneratorSettings } from './generator.js';
 import { judge } from './judge.js';
-import { readLedger } from './ledger.js';
+import { type Batch, readLedger } from './ledger.js';
 import type { LoadPlan } from './load-plan.js';
 import type { MemoryPeak } from './memory.js';
 import { putSlo } from './slo.js';
@@ -70,10 +70,15 @@ export class Trial {
     return generator;
   }
 
+  /** What was sent so far. */
+  batches(): Batch[] {
+    return [...readLedger(this.#ledger).values()];
+  }
+
   /** Waits until the backlog has drained; throws with what is wrong, and the seed. */
   async judge(timeoutMs = 120_000): Promise<Evidence> {
     const evidence = await gather(this.#target.client, this.#target.peaks(), timeoutMs);
-    const batches = [...readLedger(this.#ledger).values()];
+    const batches = this.batches();
     expect(judge(batches, evidence), `seed ${this.seed}: THROUGHLINE_FAULT_SEED=${this.seed} repeats it`).toEqual([]);
     // Else nothing was shown.
     expect(batches.some(({ isAcked }) => isAcked)).toBe(true);

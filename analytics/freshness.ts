@@ -18,6 +18,7 @@ const StitcherState = z.object({
   pending: z.number(),
   audited: z.boolean(),
   last_trace_row_ms: z.number().nullable(),
+  last_trace_row_age_ms: z.number().optional(),
 });
 type StitcherState = z.output<typeof StitcherState>;
 
@@ -54,9 +55,9 @@ export async function readCountedFreshness(parts: FreshnessParts): Promise<Progr
   const { rows, serverNowMs } = await readProgress(parts.store);
   const { instanceAliveMs } = parts.limits;
   const progress = progressOf(partitions, rows, serverNowMs, instanceAliveMs);
-  const countedMs = coveredMs(rows, 'slo');
+  const countedMs = coveredMs(rows, 'slo', serverNowMs);
   const stitchers = rows.filter(row => row.name === 'stitcher' && row.atMs >= serverNowMs - instanceAliveMs);
-  const isCounted = countedMs >= newestRowMs(statesOf(stitchers)) + CLOCK_MARGIN_MS;
+  const isCounted = countedMs >= newestRowMs(stitchers) + CLOCK_MARGIN_MS;
   return { ...progress, settled: progress.settled && isCounted, countedMs };
 }
 
@@ -68,7 +69,8 @@ export function progressOf(
   aliveMs: number,
 ): Progress {
   const stitchers = rows.filter(row => row.name === 'stitcher');
-  const live = statesOf(stitchers.filter(row => row.atMs >= nowMs - aliveMs));
+  const alive = stitchers.filter(row => row.atMs >= nowMs - aliveMs);
+  const live = statesOf(alive);
   // Nobody lives: what they stitched before they went still holds.
   const told = live.length > 0 ? live : statesOf(stitchers);
   return {
@@ -77,7 +79,7 @@ export function progressOf(
     settled:
       live.length > 0 &&
       isStitched(partitions, live) &&
-      coveredMs(rows, 'rollup') >= newestRowMs(live) + CLOCK_MARGIN_MS,
+      coveredMs(rows, 'rollup', nowMs) >= newestRowMs(alive) + CLOCK_MARGIN_MS,
   };
 }
 
@@ -112,12 +114,18 @@ function isStitched(partitions: readonly LogPartition[], live: readonly Stitcher
   );
 }
 
-function newestRowMs(live: readonly StitcherState[]): number {
-  return Math.max(...live.map(state => state.last_trace_row_ms ?? 0));
+/** On the store's clock, which stamped the row in which a stitcher says how long ago it was. */
+function newestRowMs(live: readonly ProgressRow[]): number {
+  const times = live.map(row => {
+    const [state] = statesOf([row]);
+    const { last_trace_row_age_ms: ageMs, last_trace_row_ms: byItsOwnClockMs } = state ?? {};
+    return ageMs === undefined ? (byItsOwnClockMs ?? 0) : row.atMs - ageMs;
+  });
+  return Math.max(...times);
 }
 
-/** Any one job that got so far is enough, alive or not. */
-function coveredMs(rows: readonly ProgressRow[], name: 'rollup' | 'slo'): number {
+/** Any one job that got so far is enough, alive or not. None has seen what is yet to come: a clock was set back since. */
+function coveredMs(rows: readonly ProgressRow[], name: 'rollup' | 'slo', nowMs: number): number {
   const states = rows.filter(row => row.name === name).flatMap(row => parsedState(RollupState, row.state) ?? []);
-  return Math.max(0, ...states.map(state => state.covered_ms));
+  return Math.max(0, ...states.map(state => state.covered_ms).filter(covered => covered <= nowMs));
 }

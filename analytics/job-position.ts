@@ -34,7 +34,9 @@ export class JobPosition {
   /** Whoever takes over begins at `resumeMs`. */
   async save(coveredMs: number, resumeMs: number, isBusy: boolean): Promise<void> {
     this.#coveredMs = coveredMs;
-    if (!isBusy && coveredMs - this.#savedMs < SAVE_IDLE_EVERY_MS) return;
+    // Also when the store's clock was set back: what was saved before would claim what is yet to come.
+    const sinceSavedMs = coveredMs - this.#savedMs;
+    if (!isBusy && sinceSavedMs >= 0 && sinceSavedMs < SAVE_IDLE_EVERY_MS) return;
     const state: RollupState = { covered_ms: coveredMs, resume_ms: resumeMs };
     // The followed ones only once nothing of theirs was found wrong, so that nobody begins there again.
     const followed = resumeMs === coveredMs ? this.#followed.splice(0) : [];

@@ -17,7 +17,7 @@ type Minute = Omit<DirtyMinute, 'rows'>;
 /** One statement recomputes up to so many rows (or one minute) and minutes. */
 const ROWS_AT_ONCE = 500_000;
 const MINUTES_AT_ONCE = 500;
-type JobParts = Pick<Parts, 'store' | 'logger' | 'registry' | 'clock' | 'rollup' | 'instance'>;
+type JobParts = Pick<Parts, 'store' | 'logger' | 'registry' | 'rollup' | 'instance'>;
 
 export class RollupJob {
   readonly #parts: JobParts;
@@ -28,14 +28,13 @@ export class RollupJob {
   #rewritten = new Map<string, Minute>();
 
   constructor(parts: JobParts) {
-    const { store, logger, clock, rollup, instance } = parts;
+    const { store, logger, rollup, instance } = parts;
     this.#parts = parts;
     this.#metrics = createRollupMetrics(parts.registry);
     this.#position = new JobPosition(store, 'rollup', instance);
     this.#loop = new PacedLoop({
       name: 'a rollup pass',
       pace: rollup,
-      clock,
       logger,
       pass: () => this.pass(),
       onFailed: () => this.#metrics.failed(),

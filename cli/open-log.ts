@@ -5,17 +5,22 @@ import type { Logger } from 'pino';
 import { type Bus, type KafkaSasl, type KafkaTls, openEmbeddedBus, openKafkaBus } from '../bus/index.js';
 import { RequestScan, scanRequest } from '../otlp/index.js';
 import type { Config } from '../schemas/index.js';
+import { SteadyClock } from './steady-clock.js';
 
 /** The log that the configuration names: on this machine, or Kafka, which is waited for until `signal` says to stop. */
-export function openConfiguredLog(config: Config, logger: Logger, signal?: AbortSignal): Promise<Bus> {
+export async function openConfiguredLog(config: Config, logger: Logger, signal?: AbortSignal): Promise<Bus> {
   const { kind, partitions, embedded, kafka } = config.bus;
   if (kind === 'embedded') {
-    return openEmbeddedBus({
+    const clock = new SteadyClock();
+    const bus = await openEmbeddedBus({
       directory: join(config.dataDir, 'log'),
       partitionCount: partitions,
       maxBytes: embedded.maxBytes,
-      clock: Date.now,
+      clock: clock.now,
     });
+    const { partitions: states } = await bus.state();
+    clock.atLeast(Math.max(...states.map(({ lastAppendTimeMs }) => lastAppendTimeMs)));
+    return bus;
   }
   const { tls, sasl, ...rest } = kafka;
   return openKafkaBus({

@@ -129,6 +129,7 @@ function startStitching(
       registry,
       instance: instanceName(config, 'stitch'),
       clock: Date.now,
+      ticks: () => performance.now(),
       windows: { ...windows, debounceMs: LATE_DEBOUNCE_MS },
       latenessMs,
       maxClockSkewMs,

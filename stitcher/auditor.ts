@@ -63,11 +63,11 @@ export class Auditor {
 
   /**
    * One pass. `sequence` numbers the last finished write of this stitcher (or partition it gained); `watermarkMs` says by
-   * the log's clock who is quiet.
+   * the log's clock who is quiet. `ticks` measures how long it takes: a clock that is set meanwhile would stop auditing.
    */
-  async run(sequence: number, watermarkMs: number, clock: () => number): Promise<void> {
+  async run(sequence: number, watermarkMs: number, ticks: () => number): Promise<void> {
     this.#running = true;
-    const startedMs = clock();
+    const startedMs = ticks();
     const partitions = new Set(this.#sinceMs.keys());
     try {
       const { findings, serverNowMs } = await this.#store.audit(Math.min(...this.#sinceMs.values()), MAX_FINDINGS);
@@ -91,7 +91,7 @@ export class Auditor {
         for (const partition of partitions) if (this.#sinceMs.has(partition)) this.#sinceMs.set(partition, throughMs);
       }
     } finally {
-      const nowMs = clock();
+      const nowMs = ticks();
       this.#nextAtMs = nowMs + Math.max(this.#options.everyMs, (nowMs - startedMs) * DUTY);
       this.#running = false;
     }

@@ -13,6 +13,8 @@ export interface StitcherOptions {
   readonly instance: string;
   /** Epoch milliseconds. */
   readonly clock: () => number;
+  /** Milliseconds that pass, also while the clock is set; for pauses and durations. Default: the clock. */
+  readonly ticks?: () => number;
   readonly windows: Windows;
   readonly latenessMs: number;
   readonly maxClockSkewMs: number;

@@ -18,6 +18,8 @@ export interface StitcherProgress {
   readonly audited_through_ms: Readonly<Record<string, number>>;
   /** When the newest trace row was stored. */
   readonly last_trace_row_ms: number;
+  /** And how long before this was written, which holds whatever the clocks say. */
+  readonly last_trace_row_age_ms: number;
 }
 
 /** Of what somebody waits for: that everything is audited, or no longer is. */
@@ -41,7 +43,7 @@ export class ProgressWriter {
 
   async write(progress: StitcherProgress, nowMs: number, isFinal = false): Promise<void> {
     if (this.#writing && !isFinal) return;
-    const text = JSON.stringify({ ...progress, watermark_ms: 0, audited_through_ms: {} });
+    const text = JSON.stringify({ ...progress, watermark_ms: 0, audited_through_ms: {}, last_trace_row_age_ms: 0 });
     const changedMs = progress.audited === this.#lastAudited ? POSITION_INTERVAL_MS : AUDITED_INTERVAL_MS;
     const waitMs = text === this.#lastText ? WATERMARK_INTERVAL_MS : changedMs;
     if (!isFinal && nowMs - this.#lastAtMs < waitMs) return;

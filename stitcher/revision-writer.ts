@@ -12,19 +12,28 @@ export class RevisionWriter {
   readonly #rows: TraceRows;
   readonly #signal: AbortSignal;
   readonly #clock: () => number;
+  readonly #ticks: () => number;
+  #lastStoredTick: number;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(store: TraceStore, rows: TraceRows, signal: AbortSignal, clock: () => number) {
+  constructor(store: TraceStore, rows: TraceRows, signal: AbortSignal, clock: () => number, ticks: () => number) {
     this.#store = store;
     this.#rows = rows;
     this.#signal = signal;
     this.#clock = clock;
+    this.#ticks = ticks;
     this.lastStoredMs = clock();
+    this.#lastStoredTick = ticks();
+  }
+
+  /** How long ago that was. Clocks of two machines, or of one that is set, disagree; durations do not. */
+  get lastStoredAgeMs(): number {
+    return Math.max(0, Math.floor(this.#ticks() - this.#lastStoredTick));
   }
 
   /** What a former owner stored may be as new as this moment. */
   takeOver(): void {
-    this.lastStoredMs = this.#clock();
+    this.#stored();
   }
 
   get hasRows(): boolean {
@@ -42,9 +51,14 @@ export class RevisionWriter {
       crashPoint('before-revisions');
       await this.#store.insert('trace_revisions', columns, rows, this.#signal);
       crashPoint('after-revisions');
-      this.lastStoredMs = this.#clock();
+      this.#stored();
       this.pending--;
     })();
     return this.#last;
+  }
+
+  #stored(): void {
+    this.lastStoredMs = this.#clock();
+    this.#lastStoredTick = this.#ticks();
   }
 }

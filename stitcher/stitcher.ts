@@ -35,7 +35,7 @@ export class Stitcher {
   readonly batches: BatchWriter;
   readonly auditor: Auditor;
 
-  readonly #options: StitcherOptions;
+  readonly #options: StitcherOptions & { readonly ticks: () => number };
   readonly #consumer: BusConsumer;
   readonly #open: OpenTraces;
   readonly #closer: Closer;
@@ -60,8 +60,8 @@ export class Stitcher {
   }
 
   private constructor(options: StitcherOptions, consumer: BusConsumer) {
-    const { windows, store, reader, logger, clock } = options;
-    this.#options = options;
+    const { windows, store, reader, logger, clock, ticks = clock } = options;
+    this.#options = { ...options, ticks };
     this.#consumer = consumer;
     const open = new OpenTraces(windows, options.seenCapacityBits);
     this.#open = open;
@@ -79,12 +79,12 @@ export class Stitcher {
     const signal = this.#abort.signal;
     this.#closer = new Closer(open, assembler, rows);
     this.#restitcher = new Restitcher(store, open, assembler, rows);
-    this.#revisionWriter = new RevisionWriter(store, rows, signal, clock);
+    this.#revisionWriter = new RevisionWriter(store, rows, signal, clock, ticks);
     this.batches = new BatchWriter({ store, consumer, reader, logger, signal, onStored: batch => this.#takeIn(batch) });
     const audit = { everyMs: options.auditEveryMs, overlapMs: options.auditOverlapMs, quietMs: windows.idleMs };
     this.auditor = new Auditor(store, open, audit);
     this.#progress = new ProgressWriter(store, options.instance);
-    this.#watermarks = new Watermarks(options.bus, clock, options.offsetsEveryMs);
+    this.#watermarks = new Watermarks(options.bus, clock, ticks, options.offsetsEveryMs);
     this.#patience = new Patience(logger, signal);
     this.#ownership = new Ownership({
       store,
@@ -133,7 +133,7 @@ export class Stitcher {
       await this.#advance();
       await Promise.all([this.#revisionWriter.flush(), this.#background.ended('restitching', 'auditing')]);
       this.#background.throwFailure();
-      await this.#progress.write(this.#state(), this.#options.clock(), true);
+      await this.#progress.write(this.#state(), this.#options.ticks(), true);
     } finally {
       this.#abort.abort();
       await this.#background.ended('storing', 'restitching', 'auditing', 'reporting');
@@ -142,12 +142,12 @@ export class Stitcher {
   }
 
   async #fill(): Promise<void> {
-    const { batchMaxBytes, flushEveryMs, tickMs, clock, reader } = this.#options;
+    const { batchMaxBytes, flushEveryMs, tickMs, ticks, reader } = this.#options;
     const batch = this.#filling;
-    const waitMs = batch.isEmpty ? tickMs : Math.max(0, Math.min(tickMs, batch.firstAtMs + flushEveryMs - clock()));
+    const waitMs = batch.isEmpty ? tickMs : Math.max(0, Math.min(tickMs, batch.firstAtMs + flushEveryMs - ticks()));
     const records = await this.#consumer.poll(Math.max(1, batchMaxBytes - batch.payloadBytes), waitMs);
     await this.#ownership.refresh();
-    const nowMs = clock();
+    const nowMs = ticks();
     for (const record of records) batch.add(record, reader, nowMs);
     if (batch.isEmpty) return;
     const isDue = batch.payloadBytes >= batchMaxBytes || nowMs - batch.firstAtMs >= flushEveryMs;
@@ -199,13 +199,13 @@ export class Stitcher {
     this.#revisionWriter.takeOver();
     // Not settled until a pass that begins from now on finds nothing wrong: nobody may believe the former owner longer.
     this.#writeSequence++;
-    await this.#progress.write(this.#state(), this.#options.clock(), true);
+    await this.#progress.write(this.#state(), this.#options.ticks(), true);
     this.#options.logger.info({ auditFromMs: Object.fromEntries(auditFromMs) }, 'partitions gained');
   }
 
   /** Moves the watermarks on and closes, restitches, audits what is due. */
   async #advance(): Promise<void> {
-    const { clock } = this.#options;
+    const { ticks } = this.#options;
     const { partitions } = this.#ownership;
     await this.#patience.attempt('the log', this.#watermarks.refresh(partitions));
     for (const partition of partitions) {
@@ -219,7 +219,7 @@ export class Stitcher {
       this.#revisionWriter.pending > 0 ||
       this.#background.isRunning('restitching') ||
       this.#background.isRunning('auditing');
-    if (!isBusy && this.auditor.isDue(clock(), this.#writeSequence)) this.#startAudit();
+    if (!isBusy && this.auditor.isDue(ticks(), this.#writeSequence)) this.#startAudit();
     if (!this.#background.isRunning('reporting')) this.#startReport();
   }
 
@@ -255,18 +255,18 @@ export class Stitcher {
 
   #startAudit(): void {
     const watermarkMs = this.#watermarks.lowest(this.#ownership.partitions);
-    const pass = this.auditor.run(this.#writeSequence, watermarkMs, this.#options.clock);
+    const pass = this.auditor.run(this.#writeSequence, watermarkMs, this.#options.ticks);
     this.#background.start('auditing', this.#patience.attempt('auditing', pass));
   }
 
   #startReport(): void {
-    const report = this.#progress.write(this.#state(), this.#options.clock());
+    const report = this.#progress.write(this.#state(), this.#options.ticks());
     this.#background.start('reporting', this.#patience.attempt('reporting', report));
   }
 
   #state(): StitcherProgress {
     const { partitions } = this.#ownership;
-    const { pending: rowBlocks, lastStoredMs } = this.#revisionWriter;
+    const { pending: rowBlocks, lastStoredMs, lastStoredAgeMs } = this.#revisionWriter;
     const pending = this.#closer.toRestitch.length + rowBlocks + Number(this.#background.isRunning('restitching'));
     return {
       partitions: this.#watermarks.committedOffsets(partitions),
@@ -276,6 +276,7 @@ export class Stitcher {
       audited: pending === 0 && this.auditor.isClean(this.#writeSequence),
       audited_through_ms: this.auditor.auditedThroughMs,
       last_trace_row_ms: lastStoredMs,
+      last_trace_row_age_ms: lastStoredAgeMs,
     };
   }
 }

@@ -170,12 +170,11 @@ export class AlertJob {
   }
 
   #loop(name: string, everyMs: number, pass: () => Promise<unknown>): PacedLoop {
-    const { clock, logger } = this.#parts;
+    const { logger } = this.#parts;
     const { maxShare } = this.#settings;
     return new PacedLoop({
       name,
       pace: { everyMs, maxShare },
-      clock,
       logger,
       pass,
       onFailed: () => this.#metrics.failed(),

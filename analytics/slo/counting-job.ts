@@ -52,7 +52,6 @@ export class SloCountingJob {
     this.#loop = new PacedLoop({
       name: 'a pass of counting SLOs',
       pace: parts.rollup,
-      clock: parts.clock,
       logger: parts.logger,
       pass: () => this.pass(),
       onFailed: () => this.#metrics.failed(),

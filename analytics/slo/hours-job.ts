@@ -12,7 +12,7 @@ import { createHoursMetrics, type HoursMetrics } from './hours-metrics.js';
 const EVERY_MS = 60_000;
 const HOURS_AT_ONCE = 2_000;
 
-type HoursJobParts = Pick<Parts, 'store' | 'logger' | 'registry' | 'clock' | 'rollup'>;
+type HoursJobParts = Pick<Parts, 'store' | 'logger' | 'registry' | 'rollup'>;
 
 export class SloHoursJob {
   readonly #parts: HoursJobParts;
@@ -25,7 +25,6 @@ export class SloHoursJob {
     this.#loop = new PacedLoop({
       name: 'a pass of summing hours of SLOs',
       pace: { everyMs: EVERY_MS, maxShare: parts.rollup.maxShare },
-      clock: parts.clock,
       logger: parts.logger,
       pass: () => this.pass(),
       onFailed: () => this.#metrics.failed(),

@@ -26,7 +26,10 @@ const SKETCH = `${SKETCH_RELATIVE_ERROR}, 0.5`;
 const CELL = 'tenant, minute, country, region, locality, service, operation';
 const COUNTS = 'traces, errors, unknown, incomplete, duration_ns_sum, duration_ns_max';
 
-/** Rows that came since; `written` is indexed. The server's clock is read first: what it tells is surely covered. */
+/**
+ * Rows that came since; `written` is indexed. The server's clock is read first: what it tells is surely covered. A position
+ * that is yet to come is of a clock that was set back since: what was written meanwhile lies before it.
+ */
 export async function minutesWrittenSince(
   store: Store,
   sinceMs: number,
@@ -35,7 +38,7 @@ export async function minutesWrittenSince(
   const rows = await store.queryRows(
     `SELECT DISTINCT tenant, toUnixTimestamp(end_minute) FROM trace_revisions
      WHERE written_at >= fromUnixTimestamp64Milli({since:Int64})`,
-    { since: String(Math.max(0, Math.trunc(sinceMs))) },
+    { since: String(sinceMs > Number(now) ? 0 : Math.max(0, Math.trunc(sinceMs))) },
   );
   return { minutes: rows.map(row => ({ tenant: String(row[0]), minute: Number(row[1]) })), serverNowMs: Number(now) };
 }

@@ -5,6 +5,7 @@
  */
 import { perShard } from '../cluster.js';
 import type { NativeColumn, QueryOptions, Store } from '../types.js';
+import { readProgress, writeProgress } from './progress.js';
 
 /** A trace's spans as the assembler needs them, one per identity, in the order of `SPAN_COLUMNS`. */
 export type SpanTuple = readonly [
@@ -189,7 +190,9 @@ class ClickHouseTraceStore implements TraceStore {
   async audit(sinceMs: number, limit: number): Promise<{ findings: AuditFinding[]; serverNowMs: number }> {
     const [[now]] = await this.#store.queryRows('SELECT toUnixTimestamp64Milli(now64(3))');
     const sql = `SELECT tenant, id, partitions, received_ms FROM ${perShard(this.#store, audit)} ORDER BY received_ms LIMIT {limit:UInt32}`;
-    const rows = await this.#store.queryRows(sql, { since: sinceMs, limit }, ONE_PARTITION_FINAL);
+    // A position that is yet to come is of a clock that was set back since: what was written meanwhile lies before it.
+    const since = sinceMs > Number(now) ? 0 : sinceMs;
+    const rows = await this.#store.queryRows(sql, { since, limit }, ONE_PARTITION_FINAL);
     const findings = rows.map(row => ({
       tenant: String(row[0]),
       traceId: String(row[1]),
@@ -232,18 +235,12 @@ class ClickHouseTraceStore implements TraceStore {
   }
 
   async loadProgress(name: string): Promise<{ instance: string; atMs: number; state: string }[]> {
-    const rows = await this.#store.queryRows(
-      'SELECT instance, toUnixTimestamp64Milli(at), state FROM progress FINAL WHERE name = {name:String}',
-      { name },
-    );
-    return rows.map(row => ({ instance: String(row[0]), atMs: Number(row[1]), state: String(row[2]) }));
+    const { rows } = await readProgress(this.#store);
+    return rows.filter(row => row.name === name);
   }
 
   async saveProgress(name: string, instance: string, state: string): Promise<void> {
-    await this.#store.command(
-      'INSERT INTO progress (name, instance, state) SELECT {name:String}, {instance:String}, {state:String}',
-      { name, instance, state },
-    );
+    await writeProgress(this.#store, name, instance, state);
   }
 }
 

@@ -19,13 +19,20 @@ const DONE = {
   last_trace_row_ms: NOW - 4_000,
 };
 
+/** Two seconds ago, by a stitcher whose clock is an hour slow, who told it half a second ago. */
+const LATER = { last_trace_row_ms: NOW - 3_602_000, last_trace_row_age_ms: 100 };
+
 const LOG = [
   { partition: 0, endOffset: 7, committedOffset: 7 },
   { partition: 1, endOffset: 3, committedOffset: 3 },
   { partition: 2, endOffset: 0, committedOffset: 0 },
 ];
 
-function stitcher(state: Partial<typeof DONE> = {}, instance = 'a', atMs = NOW - 500): ProgressRow {
+function stitcher(
+  state: Partial<typeof DONE> & { last_trace_row_age_ms?: number } = {},
+  instance = 'a',
+  atMs = NOW - 500,
+): ProgressRow {
   return { name: 'stitcher', instance, atMs, state: JSON.stringify({ ...DONE, ...state }) };
 }
 
@@ -41,6 +48,11 @@ describe('settled', () => {
     expect(isSettled([stitcher(), ROLLED_UP])).toBe(true);
   });
 
+  test('is true whatever the clock of the stitcher says, if what it stored is long ago', () => {
+    const fast = { last_trace_row_ms: NOW + 3_600_000, last_trace_row_age_ms: 5_000 };
+    expect(isSettled([stitcher(fast), ROLLED_UP])).toBe(true);
+  });
+
   test.each<[why: string, rows: readonly ProgressRow[], log?: typeof LOG]>([
     ['no stitcher ever reported', [ROLLED_UP]],
     ['the stitcher has not reported for too long', [stitcher({}, 'a', NOW - ALIVE_MS - 1), ROLLED_UP]],
@@ -51,6 +63,8 @@ describe('settled', () => {
     ['no rollup ever ran', [stitcher()]],
     ['the newest trace row is not rolled up', [stitcher(), rollup(NOW - 4_001)]],
     ['the newest trace row is as new as the clocks may differ', [stitcher(), rollup(NOW - 3_900)]],
+    ['the newest trace row was stored later than its clock says', [stitcher({ ...LATER }), rollup(NOW - 1_000)]],
+    ['the rollup claims what is yet to come: its clock was set back', [stitcher(), rollup(NOW + 3_600_000)]],
     ['a record is not committed', [stitcher(), ROLLED_UP], [{ ...LOG[0], committedOffset: 6 }, LOG[1], LOG[2]]],
     ['the stitcher has not reported the last commit', [stitcher({ partitions: { 0: 6, 1: 3 } }), ROLLED_UP]],
     ['nobody reports a partition with records', [stitcher({ partitions: { 0: 7 } }), ROLLED_UP]],

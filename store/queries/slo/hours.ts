@@ -20,10 +20,12 @@ export interface DirtyHour extends SloCells {
 
 /**
  * Every cell written before that is in its hour; the store's clock, epoch milliseconds. An expression, of whatever
- * version of the row: the position of a job that was slower is just as true.
+ * version of the row: the position of a job that was slower is just as true. One that is yet to come is of a clock that
+ * was set back since, and says nothing of what was written meanwhile.
  */
 const COVERED = `fromUnixTimestamp64Milli((
-  SELECT toInt64(max(JSONExtractUInt(state, 'covered_ms'))) FROM progress WHERE name = '${POSITION}'))`;
+  SELECT toInt64(maxIf(JSONExtractUInt(state, 'covered_ms') AS covered, covered <= toUnixTimestamp64Milli(now64(3))))
+  FROM progress WHERE name = '${POSITION}'))`;
 
 /** Hours with cells that may not be in them yet, by SLO; and the store's clock from before they were looked for. */
 export async function dirtySloHours(store: Store): Promise<{ hours: DirtyHour[]; serverNowMs: number }> {

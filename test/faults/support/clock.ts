@@ -1,4 +1,7 @@
-/** The clock of a system whose processes were started with the hook: it may jump while they run. */
+/**
+ * The clock of a system whose processes were started with the hook: it may jump while they run. That of the engine inside
+ * chDB is always right: so it is a machine whose clock jumps beside a store whose clock does not.
+ */
 import { renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -26,7 +26,7 @@ export interface SystemOptions {
 }
 
 /** Short windows, so that a backlog is settled seconds after its last span; small limits, so that they are reached. */
-const FAST: Readonly<Record<string, string>> = {
+export const FAST: Readonly<Record<string, string>> = {
   THROUGHLINE_BUS_PARTITIONS: '3',
   THROUGHLINE_INGEST_MAX_REQUEST_BYTES: '8MiB',
   THROUGHLINE_INGEST_MAX_IN_FLIGHT_BYTES: '64MiB',

@@ -17,7 +17,8 @@ import { MemoryBus, type MortalConsumer, type ScheduledRecord } from './memory-b
 import type { MemoryGroup } from './memory-group.js';
 import { MemoryStore } from './memory-store.js';
 
-const START_MS = Date.UTC(2026, 10, 24, 23, 50);
+/** Some seconds before midnight: what is received on two days is in two partitions of the store. */
+const START_MS = Date.UTC(2026, 10, 24, 23, 59, 50);
 /**
  * Most seeds live in short: traces and all windows are a fraction as long, so that there are fewer turns of the stitcher
  * to simulate for the same number of things that happen to it.

@@ -15,10 +15,12 @@ export interface Answer {
   readonly body: Buffer;
 }
 
+export type Changed = Partial<Passing> | { readonly answer: Answer } | 'never';
+
 export interface ProxyOptions {
   readonly tls?: ServerOptions;
   /** What is sent on, as it came unless given. An answer is sent back at once; `never` leaves the client waiting. */
-  readonly request?: (passing: Passing) => Partial<Passing> | { readonly answer: Answer } | 'never';
+  readonly request?: (passing: Passing) => Changed | Promise<Changed>;
   /** What is sent back; undefined: the connection is cut instead. */
   readonly answer?: (answer: Answer, passing: Passing) => Answer | undefined;
 }
@@ -35,7 +37,7 @@ export async function startProxy(target: string, options: ProxyOptions = {}): Pr
       const headers = incoming.headers;
       const url = new URL(incoming.url ?? '/', target);
       const passing = { url, body: await collect(incoming), headers };
-      const changed = options.request?.(passing) ?? {};
+      const changed = (await options.request?.(passing)) ?? {};
       if (changed === 'never') return;
       const answer =
         'answer' in changed ? changed.answer : await send(incoming.method ?? 'POST', { ...passing, ...changed });

@@ -104,6 +104,23 @@ describe('16: TraceService/Export', () => {
     session.destroy();
   });
 
+  test('a call beyond the limit of concurrent ones waits until another has ended', async () => {
+    const session = openSession(receivers.ingest.grpcPort);
+    await new Promise(resolve => session.once('remoteSettings', resolve));
+    const open = Array.from({ length: 7 }, () => new RawGrpcCall(session));
+    const waiting = new RawGrpcCall(session);
+    waiting.sendFrame(protobufRequest(someSpans(1)));
+    waiting.stream.end();
+    const answers: number[] = [];
+    void waiting.answer().then(() => answers.push(8));
+    await sleep(200);
+    expect(answers).toEqual([]);
+    open[0].stream.close();
+    expect((await waiting.answer()).trailers['grpc-status']).toBe(String(Code.OK));
+    session.destroy();
+    expect(await receivers.newSpanNames()).toEqual(['span 1']);
+  });
+
   test('another method is UNIMPLEMENTED', async () => {
     const path = '/opentelemetry.proto.collector.trace.v1.TraceService/Import';
     expect((await client.export(Buffer.alloc(0), {}, path)).code).toBe(Code.UNIMPLEMENTED);

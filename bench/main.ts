@@ -8,18 +8,20 @@
  * | `engine [ROUNDS]` | the engine limit: ready-made blocks into the same tables |
  * | `pipe [ROUNDS]` | OTLP/HTTP and OTLP/gRPC until everything is stored, stitched, rolled up; freshness, memory, disk |
  * | `slo` | status and reports of 100 SLOs |
+ * | `query [MILLIONS]` | latency, an SLO, single traces over so many million traces |
  * | `blame [MILLIONS]` | who spent a budget, over so many million traces; not part of a run of everything |
  */
 import { benchBlame } from './blame.js';
 import { loadData } from './data.js';
 import { benchEngineLimit } from './engine-limit.js';
 import { benchPipe } from './pipe.js';
+import { benchQuery } from './query.js';
 import { machine, saveResults } from './results.js';
 import { benchSlo } from './slo.js';
 import { benchStages } from './stages.js';
 
 const ROUNDS = 10;
-const PARTS = ['all', 'stages', 'engine', 'pipe', 'slo', 'blame'];
+const PARTS = ['all', 'stages', 'engine', 'pipe', 'slo', 'query', 'blame'];
 
 const [what = 'all', count] = process.argv.slice(2);
 const isWanted = (part: string) => what === part || (what === 'all' && part !== 'blame');
@@ -31,6 +33,7 @@ if (!PARTS.includes(what)) {
 console.log(machine());
 if (['stages', 'engine', 'pipe'].some(isWanted)) await benchSpans(count === undefined ? ROUNDS : Number(count));
 if (isWanted('slo')) saveResults({ query: { ...(await benchSlo()) } });
+if (isWanted('query')) saveResults({ query: await benchQuery(count === undefined ? undefined : Number(count)) });
 if (isWanted('blame'))
   saveResults({ query: { ...(await benchBlame(count === undefined ? undefined : Number(count))) } });
 

@@ -13,7 +13,7 @@
 import { perShard } from '../cluster.js';
 import type { Store } from '../types.js';
 import { SKETCH_RELATIVE_ERROR } from './latency.js';
-import { among, type Minute, WEIGHT } from './minutes.js';
+import { among, MAX_MINUTES, type Minute, WEIGHT } from './minutes.js';
 
 export interface DirtyMinute extends Minute {
   /** Rows of `trace_revisions` in it: what recomputing it reads. */
@@ -45,12 +45,18 @@ export async function minutesWrittenSince(
 
 /** How many rows each of the minutes holds, oldest minute first. */
 export async function sizesOf(store: Store, minutes: readonly Minute[]): Promise<DirtyMinute[]> {
-  if (minutes.length === 0) return [];
-  const rows = await store.queryRows(
-    `SELECT tenant, toUnixTimestamp(end_minute) AS at, count() FROM trace_revisions
-     WHERE ${among('end_minute', minutes)} GROUP BY tenant, at ORDER BY at, tenant`,
-  );
-  return rows.map(row => ({ tenant: String(row[0]), minute: Number(row[1]), rows: Number(row[2]) }));
+  const sizes: DirtyMinute[] = [];
+  // A month may have come at once: recorded data, or what waited for a store that was away.
+  for (let at = 0; at < minutes.length; at += MAX_MINUTES) {
+    const rows = await store.queryRows(
+      `SELECT tenant, toUnixTimestamp(end_minute) AS at, count() FROM trace_revisions
+       WHERE ${among('end_minute', minutes.slice(at, at + MAX_MINUTES))} GROUP BY tenant, at`,
+    );
+    for (const [tenant, minute, count] of rows) {
+      sizes.push({ tenant: String(tenant), minute: Number(minute), rows: Number(count) });
+    }
+  }
+  return sizes.sort((one, other) => one.minute - other.minute || (one.tenant < other.tenant ? -1 : 1));
 }
 
 /**

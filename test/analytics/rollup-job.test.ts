@@ -95,6 +95,16 @@ describe('a pass', () => {
     ]);
   });
 
+  test('rolls up more minutes than one statement can name', async () => {
+    await store.command(
+      `INSERT INTO trace_revisions (tenant, end_minute, trace_id, version, end, received, has_root)
+       SELECT 'default', toDateTime(${START / 1_000} + number * 60) AS end_minute, leftPad(hex(number), 32, '0'), 1, end_minute, now(), 1
+       FROM numbers(12000)`,
+    );
+    expect(await job('a').pass()).toBe(12_000);
+    await expectRolledUp();
+  });
+
   test('empties the minute a trace moves away from', async () => {
     const a = job('a');
     await insertRevisions(store, [row(1)]);

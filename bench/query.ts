@@ -1,0 +1,161 @@
+/**
+ * Questions over 50 million stitched traces of 30 days (`-- query 5` makes it 5 million), asked of the HTTP API one at a
+ * time, as a page or an autoscaler does. Warm: again and again. Cold: with the engine's caches of marks, indexes and data
+ * dropped before each; what the operating system keeps in memory it keeps.
+ */
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { type AnalyticsOptions, startAnalytics } from '../analytics/index.js';
+import { RollupJob } from '../analytics/rollup-job.js';
+import { DEFAULT_ROLLUP } from '../analytics/settings.js';
+import { SloCountingJob } from '../analytics/slo/counting-job.js';
+import { SloHoursJob } from '../analytics/slo/hours-job.js';
+import { countingHash, definitionHash, readSloDocuments, resolveSloDocuments } from '../schemas/index.js';
+import { putSloDocument, type Store } from '../store/index.js';
+import { CITIES, END_MS, type Filled, fillStore } from './query-fill.js';
+import { describeFigure, type QueryFigure, queryFigure, sizeOf, timed, withStore } from './slo-store.js';
+
+const MILLION_TRACES = 50;
+const RUNS = 30;
+const WARM_UP_RUNS = 5;
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+const CACHES = ['MARK', 'UNCOMPRESSED', 'PRIMARY INDEX', 'INDEX MARK', 'INDEX UNCOMPRESSED', 'QUERY CONDITION'];
+
+export function benchQuery(millionTraces = MILLION_TRACES): Promise<Record<string, QueryFigure>> {
+  return withStore(async store => {
+    const filled = await fillStore(store, millionTraces);
+    await rollUp(store);
+    const logger = pino({ level: 'silent' });
+    const analytics = await startAnalytics({
+      store,
+      logger,
+      registry: new Registry(),
+      host: '127.0.0.1',
+      port: 0,
+      offsets: async () => [],
+      log: async () => ({ appendedItems: 0, committedItems: 0, rejected: {}, deadLetterItems: 0 }),
+      readiness: async () => ({ ready: true, reasons: [] }),
+      clock: () => END_MS,
+      sql: { maxSeconds: 60, maxMemoryBytes: 1 << 30, maxRows: 1_000 },
+    } satisfies AnalyticsOptions);
+    try {
+      return await askAll(store, `http://127.0.0.1:${analytics.port}/api/v1`, filled);
+    } finally {
+      await analytics.close();
+    }
+  });
+}
+
+/** What the jobs do as rows come in, all at once. */
+async function rollUp(store: Store): Promise<void> {
+  const rollup = { ...DEFAULT_ROLLUP, overlapMs: 0 };
+  const parts = {
+    store,
+    logger: pino({ level: 'silent' }),
+    registry: new Registry(),
+    clock: Date.now,
+    rollup,
+    instance: 'bench',
+  };
+  const rolled = await timed(() => new RollupJob(parts).pass());
+  await putSlo(store);
+  const counting = new SloCountingJob(parts);
+  const counted = await timed(async () => {
+    for (let left = 1; left > 0; ) ({ minutesLeft: left } = await counting.pass());
+    await new SloHoursJob(parts).pass();
+  });
+  const seconds = (ms: number) => `${Math.round(ms / 1_000)} s`;
+  console.log(`store: rolled up in ${seconds(rolled)}, an SLO counted in ${seconds(counted)}`);
+}
+
+async function putSlo(store: Store): Promise<void> {
+  const document = `
+apiVersion: openslo/v1
+kind: SLO
+metadata: { name: fast }
+spec:
+  service: bank
+  groupBy: [location]
+  indicator:
+    metadata: { name: fast }
+    spec: { thresholdMetric: { metricSource: { type: throughline, spec: { service: web } } } }
+  timeWindow: [{ duration: 30d, isRolling: true }]
+  budgetingMethod: Occurrences
+  objectives: [{ op: lt, value: 300, target: 0.995 }]
+`;
+  const sources = readSloDocuments(document, 'bench').flatMap(({ source }) => source ?? []);
+  const definition = resolveSloDocuments(sources).slos[0]?.definition ?? null;
+  if (definition === null) throw new Error('the SLO of the benchmark is none');
+  const hashes = { definitionHash: definitionHash(definition), countingHash: countingHash(definition) };
+  const key = { tenant: 'default', kind: 'SLO', name: definition.name };
+  await putSloDocument(store, key, { document: '{}', definition, ...hashes, source: 'api' });
+}
+
+interface Question {
+  readonly name: string;
+  readonly table: string;
+  readonly path: (run: number) => string;
+  /** Whether it is an answer to what was asked. */
+  readonly holds: (answer: never) => boolean;
+}
+
+async function askAll(store: Store, api: string, filled: Filled): Promise<Record<string, QueryFigure>> {
+  const ids: string[] = [];
+  for (let run = 0; run < RUNS; run++) ids.push(await filled.idOf(Math.floor((filled.traces * (run + 0.5)) / RUNS)));
+  const window = (ms: number) => `from=${new Date(END_MS - ms).toISOString()}&to=${new Date(END_MS).toISOString()}`;
+  type Latency = { groups: { traces: number }[] };
+  const questions: Question[] = [
+    {
+      name: 'latency_city_5m',
+      table: 'trace_revisions',
+      path: run => `latency?location=${CITIES[run % CITIES.length]}&quantile=0.99&${window(5 * MINUTE_MS)}`,
+      holds: ({ groups }: Latency) => groups[0].traces === Math.round((filled.traces * 5) / 30 / 1_440 / CITIES.length),
+    },
+    {
+      name: 'latency_all_1d',
+      table: 'trace_revisions',
+      path: () => `latency?group_by=location&quantile=0.5,0.99&${window(DAY_MS)}`,
+      holds: ({ groups }: Latency) =>
+        groups.length === CITIES.length && groups[0].traces === filled.traces / 30 / CITIES.length,
+    },
+    {
+      name: 'slo_30d',
+      table: 'slo_rollup',
+      path: () => 'slos/fast/status',
+      holds: ({ total }: { total: number }) => total === filled.traces,
+    },
+    {
+      name: 'trace_by_id',
+      table: 'spans',
+      path: run => `traces/${ids[run % RUNS]}`,
+      holds: ({ spans }: { spans: unknown[] }) => spans.length === 2,
+    },
+  ];
+  const figures: Record<string, QueryFigure> = {};
+  for (const question of questions) {
+    const { rows } = await sizeOf(store, question.table);
+    for (const isCold of [true, false]) {
+      const figure = queryFigure(await ask(store, api, question, isCold), rows);
+      figures[isCold ? `${question.name}_cold` : question.name] = figure;
+      console.log(`${question.name}, ${isCold ? 'cold' : 'warm'}, ${describeFigure(figure)}`);
+    }
+  }
+  return figures;
+}
+
+async function ask(store: Store, api: string, { name, path, holds }: Question, isCold: boolean): Promise<number[]> {
+  const times: number[] = [];
+  for (let run = isCold ? 0 : -WARM_UP_RUNS; run < RUNS; run++) {
+    if (isCold) for (const cache of CACHES) await store.command(`SYSTEM DROP ${cache} CACHE`);
+    const url = `${api}/${path(Math.max(0, run))}`;
+    let answer: unknown;
+    const took = await timed(async () => {
+      const response = await fetch(url);
+      answer = await response.json();
+    });
+    if (!holds(answer as never)) throw new Error(`${name}: a wrong answer: ${JSON.stringify(answer).slice(0, 1_000)}`);
+    if (run >= 0) times.push(took);
+  }
+  return times;
+}

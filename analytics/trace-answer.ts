@@ -9,8 +9,17 @@ import { milliseconds, summaryOf } from './trace-summary.js';
 
 export async function answerTrace(parts: Parts, traceId: string): Promise<TraceAnswer> {
   const { store, tenant, limits } = parts;
-  const revision = await currentRevision(store, tenant, traceId);
-  const spans = await spansOfTrace(store, tenant, traceId, limits.spansPerAnswer);
+  let spans = await spansOfTrace(store, tenant, traceId, limits.spansPerAnswer);
+  const revision = await currentRevision(
+    store,
+    tenant,
+    traceId,
+    spans.map(({ end_ns }) => BigInt(end_ns)),
+  );
+  if (revision !== undefined && revision.span_count > spans.length && spans.length < limits.spansPerAnswer) {
+    // It knows of spans that came in the meantime.
+    spans = await spansOfTrace(store, tenant, traceId, limits.spansPerAnswer);
+  }
   if (spans.length === 0 && revision === undefined) {
     throw new ApiError('API_NOT_FOUND', `there is no trace ${traceId}`);
   }

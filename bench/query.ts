@@ -1,7 +1,8 @@
 /**
  * Questions over 50 million stitched traces of 30 days (`-- query 5` makes it 5 million), asked of the HTTP API one at a
- * time, as a page or an autoscaler does. Warm: again and again. Cold: with the engine's caches of marks, indexes and data
- * dropped before each; what the operating system keeps in memory it keeps.
+ * time, as a page or an autoscaler does. Cold: the first time since the engine was started; what the operating system
+ * keeps in memory it keeps. Warm: again and again. `THROUGHLINE_BENCH_STORE` names a directory in which the store is kept
+ * and found again: filling it takes half an hour.
  */
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -12,7 +13,7 @@ import { SloCountingJob } from '../analytics/slo/counting-job.js';
 import { SloHoursJob } from '../analytics/slo/hours-job.js';
 import { countingHash, definitionHash, readSloDocuments, resolveSloDocuments } from '../schemas/index.js';
 import { putSloDocument, type Store } from '../store/index.js';
-import { CITIES, END_MS, type Filled, fillStore } from './query-fill.js';
+import { CITIES, DAYS, END_MS, type Filled, filledStore } from './query-fill.js';
 import { describeFigure, type QueryFigure, queryFigure, sizeOf, timed, withStore } from './slo-store.js';
 
 const MILLION_TRACES = 50;
@@ -20,12 +21,11 @@ const RUNS = 30;
 const WARM_UP_RUNS = 5;
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
-const CACHES = ['MARK', 'UNCOMPRESSED', 'PRIMARY INDEX', 'INDEX MARK', 'INDEX UNCOMPRESSED', 'QUERY CONDITION'];
 
 export function benchQuery(millionTraces = MILLION_TRACES): Promise<Record<string, QueryFigure>> {
-  return withStore(async store => {
-    const filled = await fillStore(store, millionTraces);
-    await rollUp(store);
+  return withStore(async (store, restart) => {
+    const filled = await filledStore(store, millionTraces);
+    if (!(await isRolledUp(store))) await rollUp(store);
     const logger = pino({ level: 'silent' });
     const analytics = await startAnalytics({
       store,
@@ -40,11 +40,15 @@ export function benchQuery(millionTraces = MILLION_TRACES): Promise<Record<strin
       sql: { maxSeconds: 60, maxMemoryBytes: 1 << 30, maxRows: 1_000 },
     } satisfies AnalyticsOptions);
     try {
-      return await askAll(store, `http://127.0.0.1:${analytics.port}/api/v1`, filled);
+      return await askAll(store, restart, `http://127.0.0.1:${analytics.port}/api/v1`, filled);
     } finally {
       await analytics.close();
     }
-  });
+  }, process.env.THROUGHLINE_BENCH_STORE);
+}
+
+async function isRolledUp(store: Store): Promise<boolean> {
+  return (await sizeOf(store, 'slo_hours')).rows > 0;
 }
 
 /** What the jobs do as rows come in, all at once. */
@@ -100,62 +104,73 @@ interface Question {
   readonly holds: (answer: never) => boolean;
 }
 
-async function askAll(store: Store, api: string, filled: Filled): Promise<Record<string, QueryFigure>> {
+async function askAll(
+  store: Store,
+  restart: () => Promise<void>,
+  api: string,
+  filled: Filled,
+): Promise<Record<string, QueryFigure>> {
   const ids: string[] = [];
   for (let run = 0; run < RUNS; run++) ids.push(await filled.idOf(Math.floor((filled.traces * (run + 0.5)) / RUNS)));
+  const questions = questionsOver(filled, ids);
+  const rows = await Promise.all(questions.map(async ({ table }) => (await sizeOf(store, table)).rows));
+  const cold = questions.map(() => [] as number[]);
+  for (let run = 0; run < RUNS; run++) {
+    await restart();
+    for (const [at, question] of questions.entries()) cold[at].push(await ask(api, question, run));
+  }
+  const figures: Record<string, QueryFigure> = {};
+  const report = (name: string, times: readonly number[], at: number) => {
+    figures[name] = queryFigure(times, rows[at]);
+    console.log(`${name}, ${describeFigure(figures[name])}`);
+  };
+  for (const [at, question] of questions.entries()) {
+    report(`${question.name}_cold`, cold[at], at);
+    const warm: number[] = [];
+    for (let run = -WARM_UP_RUNS; run < RUNS; run++) warm.push(await ask(api, question, Math.max(0, run)));
+    report(question.name, warm.slice(WARM_UP_RUNS), at);
+  }
+  return figures;
+}
+
+function questionsOver({ traces }: Filled, ids: readonly string[]): Question[] {
   const window = (ms: number) => `from=${new Date(END_MS - ms).toISOString()}&to=${new Date(END_MS).toISOString()}`;
+  const perDay = traces / DAYS;
   type Latency = { groups: { traces: number }[] };
-  const questions: Question[] = [
+  return [
     {
       name: 'latency_city_5m',
       table: 'trace_revisions',
       path: run => `latency?location=${CITIES[run % CITIES.length]}&quantile=0.99&${window(5 * MINUTE_MS)}`,
-      holds: ({ groups }: Latency) => groups[0].traces === Math.round((filled.traces * 5) / 30 / 1_440 / CITIES.length),
+      holds: ({ groups }: Latency) => groups[0].traces === Math.round((perDay * 5) / 1_440 / CITIES.length),
     },
     {
       name: 'latency_all_1d',
       table: 'trace_revisions',
       path: () => `latency?group_by=location&quantile=0.5,0.99&${window(DAY_MS)}`,
-      holds: ({ groups }: Latency) =>
-        groups.length === CITIES.length && groups[0].traces === filled.traces / 30 / CITIES.length,
+      holds: ({ groups }: Latency) => groups.length === CITIES.length && groups[0].traces === perDay / CITIES.length,
     },
     {
       name: 'slo_30d',
       table: 'slo_rollup',
       path: () => 'slos/fast/status',
-      holds: ({ total }: { total: number }) => total === filled.traces,
+      holds: ({ total }: { total: number }) => total === traces,
     },
     {
       name: 'trace_by_id',
       table: 'spans',
-      path: run => `traces/${ids[run % RUNS]}`,
+      path: run => `traces/${ids[run]}`,
       holds: ({ spans }: { spans: unknown[] }) => spans.length === 2,
     },
   ];
-  const figures: Record<string, QueryFigure> = {};
-  for (const question of questions) {
-    const { rows } = await sizeOf(store, question.table);
-    for (const isCold of [true, false]) {
-      const figure = queryFigure(await ask(store, api, question, isCold), rows);
-      figures[isCold ? `${question.name}_cold` : question.name] = figure;
-      console.log(`${question.name}, ${isCold ? 'cold' : 'warm'}, ${describeFigure(figure)}`);
-    }
-  }
-  return figures;
 }
 
-async function ask(store: Store, api: string, { name, path, holds }: Question, isCold: boolean): Promise<number[]> {
-  const times: number[] = [];
-  for (let run = isCold ? 0 : -WARM_UP_RUNS; run < RUNS; run++) {
-    if (isCold) for (const cache of CACHES) await store.command(`SYSTEM DROP ${cache} CACHE`);
-    const url = `${api}/${path(Math.max(0, run))}`;
-    let answer: unknown;
-    const took = await timed(async () => {
-      const response = await fetch(url);
-      answer = await response.json();
-    });
-    if (!holds(answer as never)) throw new Error(`${name}: a wrong answer: ${JSON.stringify(answer).slice(0, 1_000)}`);
-    if (run >= 0) times.push(took);
-  }
-  return times;
+/** How long the answer took, in milliseconds. */
+async function ask(api: string, { name, path, holds }: Question, run: number): Promise<number> {
+  let answer: unknown;
+  const took = await timed(async () => {
+    answer = await (await fetch(`${api}/${path(run)}`)).json();
+  });
+  if (!holds(answer as never)) throw new Error(`${name}: a wrong answer: ${JSON.stringify(answer).slice(0, 1_000)}`);
+  return took;
 }

@@ -7,22 +7,31 @@ import { migrate, openStore, type Store, startEmbeddedEngine } from '../store/in
 
 const DATABASE = 'throughline';
 
-export async function withStore<Result>(work: (store: Store) => Promise<Result>): Promise<Result> {
+/** `work` may restart the engine: its caches are empty then, but not the operating system's. What is in `directory` stays. */
+export async function withStore<Result>(
+  work: (store: Store, restart: () => Promise<void>) => Promise<Result>,
+  directory?: string,
+): Promise<Result> {
   const logger = pino({ level: 'silent' });
-  const dataDir = await mkdtemp(join(tmpdir(), 'throughline-bench-'));
-  const engine = await startEmbeddedEngine({ dataDir, host: '127.0.0.1', port: 0, database: DATABASE, logger });
+  const dataDir = directory ?? (await mkdtemp(join(tmpdir(), 'throughline-bench-')));
+  const start = (port: number) => startEmbeddedEngine({ dataDir, host: '127.0.0.1', port, database: DATABASE, logger });
+  let engine = await start(0);
+  const restart = async () => {
+    await engine.close();
+    engine = await start(Number(new URL(engine.url).port));
+  };
   try {
     const retention = { spansDays: 3_650, tracesDays: 3_650, rollupsDays: 3_650 };
     await migrate({ url: engine.url, database: DATABASE, retention, logger });
     const store = openStore({ url: engine.url, database: DATABASE, logger });
     try {
-      return await work(store);
+      return await work(store, restart);
     } finally {
       await store.close();
     }
   } finally {
     await engine.close();
-    await rm(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    if (directory === undefined) await rm(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 }
 

@@ -127,16 +127,39 @@ export interface RevisionRow extends TraceRow {
   readonly tier_override: readonly string[];
 }
 
+/** With more of them a trace has impossible times, and looking them all up is dearer than searching. */
+const MAX_END_MINUTES = 100;
+
 /**
- * The current revision, or undefined if no row of the trace is live. The id is not in the key's prefix: the bloom index
- * finds its granules. A revision that moved has a tombstone of equal version under its old key: the live row counts.
+ * The current revision, or undefined if no row of the trace is live. A revision ends where one of its spans does, so
+ * `endsNs`, those of the spans, lead to it by the key. Where they do not (spans that are kept for
+ * less long, an end that was restated), the bloom index on trace ids finds it, which reads 15 KB for each 8,192 traces.
  */
-export async function currentRevision(store: Store, tenant: string, traceId: string): Promise<RevisionRow | undefined> {
+export async function currentRevision(
+  store: Store,
+  tenant: string,
+  traceId: string,
+  endsNs: Iterable<bigint> = [],
+): Promise<RevisionRow | undefined> {
+  const minutes = new Set<bigint>();
+  for (const endNs of endsNs) if (endNs >= 0n) minutes.add(minuteOf(endNs));
+  const among = `end_minute IN (${[...minutes].slice(0, MAX_END_MINUTES).map(minute => `toDateTime(${minute})`)})`;
+  const byKey = minutes.size === 0 ? undefined : await newestRevision(store, tenant, traceId, among);
+  return byKey ?? (await newestRevision(store, tenant, traceId, '1'));
+}
+
+/** A revision that moved has a tombstone of equal version under its old key: the live row counts. */
+async function newestRevision(
+  store: Store,
+  tenant: string,
+  traceId: string,
+  where: string,
+): Promise<RevisionRow | undefined> {
   const [row] = await store.query<RevisionRow & { readonly is_deleted: number }>(
     `SELECT ${SUMMARY}, is_deleted, error_span_id, error_service, error_operation, error_tier, tier_names, tier_ns,
             path_kind, path_span_id, path_caller, path_service, path_operation, path_tier, path_offset_ns, path_self_ns,
             skew_span_id, skew_kind, skew_ns, tier_span_id, tier_override
-     FROM trace_revisions WHERE tenant = {tenant:String} AND trace_id = {trace_id:String}
+     FROM trace_revisions WHERE tenant = {tenant:String} AND trace_id = {trace_id:String} AND ${where}
      ORDER BY version DESC, is_deleted LIMIT 1`,
     { tenant, trace_id: traceId },
   );

@@ -213,6 +213,29 @@ describe('one trace', () => {
     expect(trace).toMatchObject({ root: null, duration_ms: 90, orphan_count: 2, error: false });
   });
 
+  test('is found where its row ends in no minute of the spans that are left, or moved away from there', async () => {
+    const place = { place: LONDON, spans: 2 };
+    const far = { ...place, endMs: START - 10 * MINUTE };
+    const near = { ...place, endMs: START + 1_000 };
+    const ids = [traceId(1_092), traceId(1_093)];
+    await insertSpans(
+      store,
+      ids.map(id => ({ traceId: id, spanId: spanId(1), startMs: START })),
+    );
+    await insertRevisions(store, [{ ...far, traceId: ids[0] }]);
+    await insertRevisions(store, [{ ...near, traceId: ids[1], spans: 1 }]);
+    await insertRevisions(store, [{ ...near, traceId: ids[1], isDeleted: true }]);
+    await insertRevisions(store, [{ ...far, traceId: ids[1] }]);
+    for (const id of ids) {
+      const trace = await api.read(TraceAnswer, `/api/v1/traces/${id}`);
+      expect(trace).toMatchObject({
+        span_count: 2,
+        end: '2026-11-24T09:49:00.000000000Z',
+        location: { country: 'GB' },
+      });
+    }
+  });
+
   test('that is not known, or another tenant’s, is not found', async () => {
     await insertSpans(store, [{ traceId: traceId(1_090), spanId: spanId(1), startMs: START, tenant: 'other' }]);
     for (const id of [traceId(1_090), traceId(1_091)]) {

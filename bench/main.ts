@@ -7,6 +7,7 @@
  * | `stages` | scan, route, log, decode, encode, stitch |
  * | `engine [ROUNDS]` | the engine limit: ready-made blocks into the same tables |
  * | `pipe [ROUNDS]` | OTLP/HTTP and OTLP/gRPC until everything is stored, stitched, rolled up; freshness, memory, disk |
+ * | `kafka [ROUNDS]` | the same through a Kafka broker (`KAFKA_BROKERS`, or one that is started), beside OTLP/HTTP without |
  * | `slo` | status and reports of 100 SLOs |
  * | `query [MILLIONS]` | latency, an SLO, single traces over so many million traces |
  * | `blame [MILLIONS]` | who spent a budget, over so many million traces; not part of a run of everything |
@@ -14,14 +15,14 @@
 import { benchBlame } from './blame.js';
 import { loadData } from './data.js';
 import { benchEngineLimit } from './engine-limit.js';
-import { benchPipe } from './pipe.js';
+import { benchPipe, type PathName } from './pipe.js';
 import { benchQuery } from './query.js';
 import { machine, saveResults } from './results.js';
 import { benchSlo } from './slo.js';
 import { benchStages } from './stages.js';
 
 const ROUNDS = 10;
-const PARTS = ['all', 'stages', 'engine', 'pipe', 'slo', 'query', 'blame'];
+const PARTS = ['all', 'stages', 'engine', 'pipe', 'kafka', 'slo', 'query', 'blame'];
 
 const [what = 'all', count] = process.argv.slice(2);
 const isWanted = (part: string) => what === part || (what === 'all' && part !== 'blame');
@@ -31,7 +32,8 @@ if (!PARTS.includes(what)) {
   process.exit(2);
 }
 console.log(machine());
-if (['stages', 'engine', 'pipe'].some(isWanted)) await benchSpans(count === undefined ? ROUNDS : Number(count));
+if (['stages', 'engine', 'pipe', 'kafka'].some(isWanted))
+  await benchSpans(count === undefined ? ROUNDS : Number(count));
 if (isWanted('slo')) saveResults({ query: { ...(await benchSlo()) } });
 if (isWanted('query')) saveResults({ query: await benchQuery(count === undefined ? undefined : Number(count)) });
 if (isWanted('blame'))
@@ -43,5 +45,6 @@ async function benchSpans(rounds: number): Promise<void> {
   console.log(`${data.name}: ${data.spans} spans in ${data.bodies.length} requests, ${bytes} protobuf bytes a span`);
   if (isWanted('stages')) await benchStages(data);
   if (isWanted('engine')) await benchEngineLimit(data, rounds);
-  if (isWanted('pipe')) await benchPipe(data, rounds);
+  const paths = ['http', ...(isWanted('pipe') ? ['grpc'] : []), ...(isWanted('kafka') ? ['kafka'] : [])] as PathName[];
+  if (paths.length > 1) await benchPipe(data, rounds, paths);
 }

@@ -2,7 +2,9 @@
  * The whole pipe, fed over OTLP until every answer has settled: CPU of all its processes a span, highest rate, memory,
  * disk; and, at half that rate, how soon what was acknowledged is in a latency answer.
  */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Broker } from '../test/kafka/support/broker.js';
 import { type BenchData, batched, bodiesWithOtherIds } from './data.js';
 import { figure, median, print } from './measure.js';
 import { probe } from './probe.js';
@@ -18,17 +20,48 @@ const PROBE_EVERY_MS = 500;
 /** Traces of the recorded data are complete; a shorter wait for the others ends a run sooner and costs nothing a span. */
 const SETTINGS = { THROUGHLINE_STITCHER_IDLE: '3s' };
 
-export async function benchPipe(data: BenchData, rounds: number): Promise<void> {
+export type PathName = 'http' | 'grpc' | 'kafka';
+
+/** A way through the pipe: by which protocol in, over which log. */
+interface Path {
+  readonly protocol: 'http' | 'grpc';
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** Every path in every turn, so that an hour in which the machine is slow is slow for all. */
+export async function benchPipe(data: BenchData, rounds: number, names: readonly PathName[]): Promise<void> {
   const bodies = Array.from({ length: rounds }, (_, round) =>
     batched(bodiesWithOtherIds(data, round), SPANS_PER_REQUEST, data),
   );
-  for (const protocol of ['http', 'grpc'] as const) {
-    const runs: Run[] = [];
-    for (let run = 0; run < RUNS; run++) runs.push(await runOnce(protocol, bodies, data.spans * rounds));
-    const rate = median(runs.map(run => run.spansPerS));
-    const freshness = protocol === 'http' ? await measureFreshness(bodies, rate / 2, data.spans * rounds) : undefined;
-    report(protocol, runs, freshness);
+  const spans = data.spans * rounds;
+  const broker = names.includes('kafka') ? await startBroker() : undefined;
+  try {
+    const paths = names.map(name => ({ name, ...pathOf(name, broker?.address), runs: [] as Run[] }));
+    for (let turn = 0; turn < RUNS; turn++) {
+      for (const path of paths) path.runs.push(await runOnce(path, bodies, spans));
+    }
+    for (const path of paths) {
+      const rate = median(path.runs.map(run => run.spansPerS));
+      report(path.name, path.runs, await measureFreshness(path, bodies, rate / 2, spans));
+    }
+  } finally {
+    await broker?.stop();
   }
+}
+
+function pathOf(name: PathName, broker: string | undefined): Path {
+  if (broker === undefined || name !== 'kafka')
+    return { protocol: name === 'grpc' ? 'grpc' : 'http', settings: SETTINGS };
+  const kafka = { THROUGHLINE_BUS_KIND: 'kafka', THROUGHLINE_BUS_KAFKA_BROKERS: broker };
+  return { protocol: 'http', settings: { ...SETTINGS, ...kafka } };
+}
+
+/** The broker's CPU is not counted: it is no process of the program. */
+async function startBroker(): Promise<{ readonly address: string; stop(): Promise<void> }> {
+  const given = process.env.KAFKA_BROKERS;
+  if (given !== undefined) return { address: given, stop: async () => {} };
+  const broker = await Broker.start();
+  return { address: broker.address, stop: () => broker.destroy() };
 }
 
 interface Run {
@@ -39,17 +72,13 @@ interface Run {
   readonly diskBytesPerSpan: number;
 }
 
-function senderTo(program: BenchProgram, protocol: 'http' | 'grpc'): Sender {
+function senderTo(program: BenchProgram, { protocol }: Path): Sender {
   return protocol === 'http' ? httpSender(program.httpPort) : grpcSender(program.grpcPort);
 }
 
-async function runOnce(
-  protocol: 'http' | 'grpc',
-  rounds: readonly (readonly Uint8Array[])[],
-  spans: number,
-): Promise<Run> {
-  const program = await BenchProgram.start(SETTINGS);
-  const sender = senderTo(program, protocol);
+async function runOnce(path: Path, rounds: readonly (readonly Uint8Array[])[], spans: number): Promise<Run> {
+  const program = await BenchProgram.start(topicOfItsOwn(path));
+  const sender = senderTo(program, path);
   try {
     const cpuBefore = program.cpuSeconds;
     const own = process.cpuUsage();
@@ -74,10 +103,21 @@ async function runOnce(
   }
 }
 
+/** What an earlier run left in a topic is not this one's. */
+function topicOfItsOwn({ settings }: Path): Readonly<Record<string, string>> {
+  const name = `bench-${randomUUID()}`;
+  return { ...settings, THROUGHLINE_BUS_KAFKA_TOPIC: name, THROUGHLINE_BUS_KAFKA_GROUP: name };
+}
+
 /** Every half second a trace of its own place, while the others are sent at `spansPerS`. */
-async function measureFreshness(rounds: readonly (readonly Uint8Array[])[], spansPerS: number, spans: number) {
-  const program = await BenchProgram.start(SETTINGS);
-  const sender = httpSender(program.httpPort);
+async function measureFreshness(
+  path: Path,
+  rounds: readonly (readonly Uint8Array[])[],
+  spansPerS: number,
+  spans: number,
+): Promise<PipeFigure['freshness_ms']> {
+  const program = await BenchProgram.start(topicOfItsOwn(path));
+  const sender = senderTo(program, path);
   try {
     const bodies = rounds.flat();
     const everyMs = ((spans / bodies.length) * 1_000) / spansPerS;
@@ -100,14 +140,14 @@ async function measureFreshness(rounds: readonly (readonly Uint8Array[])[], span
   }
 }
 
-function report(protocol: string, runs: readonly Run[], freshness: PipeFigure['freshness_ms']): void {
+function report(name: PathName, runs: readonly Run[], freshness: PipeFigure['freshness_ms']): void {
   const perCpu = figure(
-    `pipe over ${protocol}: all processes`,
+    `pipe over ${name}: all processes`,
     'spans/CPU-s',
     runs.map(run => run.spansPerCpuS),
   );
   const rate = figure(
-    `pipe over ${protocol}: received to stored`,
+    `pipe over ${name}: received to stored`,
     'spans/s',
     runs.map(run => run.spansPerS),
   );
@@ -121,10 +161,10 @@ function report(protocol: string, runs: readonly Run[], freshness: PipeFigure['f
     spans_per_s: Math.round(rate.median),
     ratio_to_engine_limit: limit === undefined ? null : Number((perCpu.median / limit).toFixed(3)),
     generator_cpu_share: Number(most(run => run.generatorShare).toFixed(2)),
-    ...(freshness !== undefined && { freshness_ms: freshness }),
+    freshness_ms: freshness,
     peak_rss_bytes: most(run => run.peakRssBytes),
     disk_bytes_per_span: Number(median(runs.map(run => run.diskBytesPerSpan)).toFixed(1)),
   };
-  console.log(`pipe over ${protocol}: ${JSON.stringify(result)}`);
-  saveResults({ pipe: { [protocol]: result } });
+  console.log(`pipe over ${name}: ${JSON.stringify(result)}`);
+  saveResults({ pipe: { [name]: result } });
 }

@@ -37,8 +37,9 @@ export async function answerLatency(parts: Parts, parameters: LatencyParameters)
     stepNs: parameters.step,
   };
   // Before the question: so what is settled is in the answer.
-  const progress = await readFreshness(parts);
-  const { cells, method } = await ask(parts, question);
+  const [progress, method] = await Promise.all([readFreshness(parts), methodFor(parts, question)]);
+  const asked = method === 'exact' ? exactLatency : sketchLatency;
+  const cells = await asked(parts.store, question, MAX_GROUPS + 1);
   if (cells.length > MAX_GROUPS) {
     throw new ApiError(
       'API_TOO_MANY_GROUPS',
@@ -53,13 +54,10 @@ export async function answerLatency(parts: Parts, parameters: LatencyParameters)
   };
 }
 
-async function ask(parts: Parts, question: LatencyQuestion): Promise<{ cells: LatencyCell[]; method: Method }> {
-  const { store, limits } = parts;
+/** Whatever comes in after it was counted: there are hardly more traces than that. */
+async function methodFor({ store, limits }: Parts, question: LatencyQuestion): Promise<Method> {
   const revisions = await countRevisions(store, question, limits.exactTraces);
-  if (revisions > limits.exactTraces) {
-    return { cells: await sketchLatency(store, question, MAX_GROUPS + 1), method: 'sketch' };
-  }
-  return { cells: await exactLatency(store, question, MAX_GROUPS + 1), method: 'exact' };
+  return revisions > limits.exactTraces ? 'sketch' : 'exact';
 }
 
 function isOneGroup({ groupBy, stepNs }: LatencyQuestion): boolean {

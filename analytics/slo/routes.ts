@@ -27,6 +27,7 @@ import type { SloDocuments } from './documents.js';
 import { sloInForce } from './in-force.js';
 import { windowAt } from './math/index.js';
 import { answerRestatements } from './restatements-answer.js';
+import { readSloProgress } from './slo-freshness.js';
 import { answerStatus } from './status-answer.js';
 import { MINUTE_MS, minuteOf, msOf } from './times.js';
 
@@ -110,7 +111,9 @@ function answerRoutes(parts: Parts): Route[] {
       errors: ['API_NOT_FOUND', 'API_TOO_MANY_GROUPS', 'API_LOG_UNAVAILABLE'],
       handle: async ({ path, query }) => {
         const atMs = instantMs(parts, query.at);
-        return { body: await answerStatus(parts, await sloInForce(parts, path.name, atMs), atMs) };
+        // Progress before counts: so what is settled is in the answer.
+        const [progress, slo] = await Promise.all([readSloProgress(parts), sloInForce(parts, path.name, atMs)]);
+        return { body: await answerStatus(parts, slo, atMs, progress) };
       },
     }),
     route({

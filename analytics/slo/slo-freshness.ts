@@ -9,12 +9,25 @@ export { instantOf };
 
 type Freshness = Omit<SloFreshness, 'incomplete_ratio'>;
 
-/** `fromMinute`: how far back the question reaches. */
-export async function readSloFreshness(parts: Parts, slo: CountedSlo, fromMinute: number): Promise<Freshness> {
-  const [{ countedMs, ...progress }, { backfills }] = await Promise.all([
+/** Of all SLOs of the tenant. */
+export interface SloProgress {
+  readonly counted: Awaited<ReturnType<typeof readCountedFreshness>>;
+  readonly backfills: readonly SloBackfill[];
+}
+
+export async function readSloProgress(
+  parts: Pick<Parts, 'store' | 'offsets' | 'limits' | 'tenant'>,
+): Promise<SloProgress> {
+  const [counted, { backfills }] = await Promise.all([
     readCountedFreshness(parts),
-    sloBackfills(parts.store, slo.tenant),
+    sloBackfills(parts.store, parts.tenant),
   ]);
+  return { counted, backfills };
+}
+
+/** `fromMinute`: how far back the question reaches. */
+export function sloFreshness({ counted, backfills }: SloProgress, slo: CountedSlo, fromMinute: number): Freshness {
+  const { countedMs, ...progress } = counted;
   const backfill = backfillOf(
     slo,
     backfills.find(each => each.slo === slo.name),

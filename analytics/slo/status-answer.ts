@@ -3,7 +3,7 @@ import { type SloDefinition, type SloGroupStatus, type SloStatusAnswer, shorthan
 import type { CountedSlo } from '../../store/index.js';
 import type { Parts } from '../settings.js';
 import { firstMinuteNeeded, type SloStatus } from './math/index.js';
-import { readSloFreshness } from './slo-freshness.js';
+import { type SloProgress, sloFreshness } from './slo-freshness.js';
 import { readStandings } from './standing.js';
 import { instantOf, minuteOf, minuteText } from './times.js';
 
@@ -14,16 +14,21 @@ const WORKBOOK_MINUTES: readonly number[] = [5, 30, 60, 120, 360, 1_440, 4_320];
 
 type Standing = Omit<SloGroupStatus, 'key'>;
 
-/** As it is defined in `slo`, which the caller has found to be in force at `atMs`. Throws an ApiError. */
-export async function answerStatus(parts: Parts, slo: CountedSlo, atMs: number): Promise<SloStatusAnswer> {
+/** As it is defined in `slo`, which the caller has found to be in force at `atMs`, from `progress` on. Throws an ApiError. */
+export async function answerStatus(
+  { store }: Pick<Parts, 'store'>,
+  slo: CountedSlo,
+  atMs: number,
+  progress: SloProgress,
+): Promise<SloStatusAnswer> {
   const { spec } = slo;
   const atMinute = minuteOf(atMs);
   const burnMinutes = burnMinutesOf(spec);
   const fromMinutes = spec.objectives.map(objective =>
     firstMinuteNeeded({ slo: spec, objective, atMinute, burnMinutes }),
   );
-  const freshness = await readSloFreshness(parts, slo, Math.min(...fromMinutes));
-  const standings = await readStandings(parts.store, slo, { atMinute, burnMinutes });
+  const freshness = sloFreshness(progress, slo, Math.min(...fromMinutes));
+  const standings = await readStandings(store, slo, { atMinute, burnMinutes });
   const [{ whole, groups }] = standings;
   return {
     name: slo.name,

@@ -7,6 +7,7 @@ import { renderReport } from '../../../analytics/report/render.js';
 import { DEFAULT_LIMITS } from '../../../analytics/settings.js';
 import { answerBlame } from '../../../analytics/slo/blame.js';
 import { SloCountingJob } from '../../../analytics/slo/counting-job.js';
+import { readSloProgress } from '../../../analytics/slo/slo-freshness.js';
 import { answerStatus } from '../../../analytics/slo/status-answer.js';
 import { ReportAnswer, ReportsAnswer } from '../../../schemas/index.js';
 import { countedSlos, type Store, writeProgress } from '../../../store/index.js';
@@ -98,9 +99,9 @@ describe('a report of a month', () => {
       ['fast', 0],
       ['sliced', 0],
     ]);
-    const statusParts = { ...parts(), offsets: async () => [] } as unknown as Parameters<typeof answerStatus>[0];
+    const statusParts = { ...parts(), offsets: async () => [] } as unknown as Parameters<typeof readSloProgress>[0];
     for (const slo of await countedSlos(store)) {
-      const status = await answerStatus(statusParts, slo, END);
+      const status = await answerStatus({ store }, slo, END, await readSloProgress(statusParts));
       const sections = report.slos.filter(({ name }) => name === slo.name);
       expect(
         sections.map(({ groups: [{ sli, budget, total, good, bad, unknown }] }) => ({

@@ -225,7 +225,7 @@ describe('GET /api/v1/alerts', () => {
     await complete(0, async () => (await read('?state=firing')).length === 0);
     expect(await read('?state=resolved&slo=burning')).toMatchObject([{ id, state: 'resolved', resolved_at: ago(4) }]);
     expect(await read()).toHaveLength(1);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('GET /api/v1/slos/{name}/restatements', () => {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SloCountingJob } from '../../../analytics/slo/counting-job.js';
 import { SloHoursJob } from '../../../analytics/slo/hours-job.js';
+import { readSloProgress } from '../../../analytics/slo/slo-freshness.js';
 import { answerStatus } from '../../../analytics/slo/status-answer.js';
 import type { SloDefinition, SloGroupStatus, SloObjective } from '../../../schemas/index.js';
 import { type CountedSlo, countedSlos, type Store } from '../../../store/index.js';
@@ -133,10 +134,14 @@ const CASES: readonly [name: string, more: Partial<SloDefinition>][] = [
   ],
 ];
 
+async function statusOf(slo: CountedSlo) {
+  return answerStatus({ store }, slo, AT_MS, await readSloProgress(testParts(store)));
+}
+
 describe('the status of', () => {
   test.each(CASES)('%s is that of the oracle', async name => {
     const slo = slos.find(each => each.name === name)!;
-    const answer = await answerStatus(testParts(store), slo, AT_MS);
+    const answer = await statusOf(slo);
 
     for (const [index, each] of slo.spec.objectives.entries()) {
       const events = eventsOf(traces, slo.spec, each);
@@ -170,7 +175,7 @@ describe('the status of', () => {
 test('what an instant answers while its SLO is not counted yet says so', async () => {
   await putSlo(store, sloDefinition({ name: 'new' }));
   const slo = (await countedSlos(store)).find(({ name }) => name === 'new');
-  const answer = await answerStatus(testParts(store), slo!, AT_MS);
+  const answer = await statusOf(slo!);
   expect(answer).toMatchObject({ total: 0, sli: null, budget: { remaining_ratio: 1 }, groups: [] });
   expect(answer.freshness).toMatchObject({
     settled: false,

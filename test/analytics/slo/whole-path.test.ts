@@ -8,6 +8,7 @@ import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { answerBlame } from '../../../analytics/slo/blame.js';
 import { SloCountingJob } from '../../../analytics/slo/counting-job.js';
+import { readSloProgress } from '../../../analytics/slo/slo-freshness.js';
 import { answerStatus } from '../../../analytics/slo/status-answer.js';
 import { countedSlos, type Store } from '../../../store/index.js';
 import { GENERATED_EPOCH_NS } from '../../oracle/generate.js';
@@ -122,7 +123,12 @@ async function expectBudgets(traces: readonly OracleTrace[], atMs: number, note:
       return verdict === null ? [] : [{ endMs: Number(trace.endNs / 1_000_000n), verdict, group: '', count: 1 }];
     });
     const expected = oracleStatus(events, { slo, objective }, atMs);
-    const { sli, good, bad, unknown, budget } = await answerStatus(testParts(store), counted, atMs);
+    const { sli, good, bad, unknown, budget } = await answerStatus(
+      { store },
+      counted,
+      atMs,
+      await readSloProgress(testParts(store)),
+    );
     expect({ sli, good, bad, unknown, budget: { ...budget, projected_exhaustion: null } }, note).toEqual({
       sli: expected.sli === null ? null : nearestDouble(expected.sli),
       good: expected.good,

@@ -8,6 +8,7 @@
  * | `engine [ROUNDS]` | the engine limit: ready-made blocks into the same tables |
  * | `pipe [ROUNDS]` | OTLP/HTTP and OTLP/gRPC until everything is stored, stitched, rolled up; freshness, memory, disk |
  * | `kafka [ROUNDS]` | the same through a Kafka broker (`KAFKA_BROKERS`, or one that is started), beside OTLP/HTTP without |
+ * | `memory [MINUTES]` | so long at half the highest rate, then a burst of twenty times that rate |
  * | `slo` | status and reports of 100 SLOs |
  * | `query [MILLIONS]` | latency, an SLO, single traces over so many million traces |
  * | `blame [MILLIONS]` | who spent a budget, over so many million traces; not part of a run of everything |
@@ -15,6 +16,7 @@
 import { benchBlame } from './blame.js';
 import { loadData } from './data.js';
 import { benchEngineLimit } from './engine-limit.js';
+import { benchMemory } from './memory.js';
 import { benchPipe, type PathName } from './pipe.js';
 import { benchQuery } from './query.js';
 import { machine, saveResults } from './results.js';
@@ -22,7 +24,7 @@ import { benchSlo } from './slo.js';
 import { benchStages } from './stages.js';
 
 const ROUNDS = 10;
-const PARTS = ['all', 'stages', 'engine', 'pipe', 'kafka', 'slo', 'query', 'blame'];
+const PARTS = ['all', 'stages', 'engine', 'pipe', 'kafka', 'memory', 'slo', 'query', 'blame'];
 
 const [what = 'all', count] = process.argv.slice(2);
 const isWanted = (part: string) => what === part || (what === 'all' && part !== 'blame');
@@ -32,7 +34,7 @@ if (!PARTS.includes(what)) {
   process.exit(2);
 }
 console.log(machine());
-if (['stages', 'engine', 'pipe', 'kafka'].some(isWanted))
+if (['stages', 'engine', 'pipe', 'kafka', 'memory'].some(isWanted))
   await benchSpans(count === undefined ? ROUNDS : Number(count));
 if (isWanted('slo')) saveResults({ query: { ...(await benchSlo()) } });
 if (isWanted('query')) saveResults({ query: await benchQuery(count === undefined ? undefined : Number(count)) });
@@ -47,4 +49,5 @@ async function benchSpans(rounds: number): Promise<void> {
   if (isWanted('engine')) await benchEngineLimit(data, rounds);
   const paths = ['http', ...(isWanted('pipe') ? ['grpc'] : []), ...(isWanted('kafka') ? ['kafka'] : [])] as PathName[];
   if (paths.length > 1) await benchPipe(data, rounds, paths);
+  if (isWanted('memory')) await benchMemory(data, what === 'memory' && count !== undefined ? Number(count) : undefined);
 }

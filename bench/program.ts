@@ -53,8 +53,17 @@ export class BenchProgram {
 
   /** The most memory that its processes ever had, summed. */
   get peakRssBytes(): number {
+    return this.#memory(/VmHWM:\s+(\d+) kB/);
+  }
+
+  /** What they have now. */
+  get rssBytes(): number {
+    return this.#memory(/VmRSS:\s+(\d+) kB/);
+  }
+
+  #memory(field: RegExp): number {
     return processTree(this.#child.pid ?? 0).reduce((sum, pid) => {
-      const kilobytes = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
+      const kilobytes = field.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
       return sum + Number(kilobytes) * 1024;
     }, 0);
   }

@@ -26,12 +26,30 @@ export interface PipeFigure {
   readonly disk_bytes_per_span: number;
 }
 
+export interface MemoryFigures {
+  readonly steady_minutes: number;
+  readonly steady_spans_per_s: number;
+  /** Of all processes together: medians of a fifth of the time each. */
+  readonly rss_mib_second_fifth: number;
+  readonly rss_mib_last_fifth: number;
+  readonly rss_mib_peak: number;
+  readonly burst_offered_spans_per_s: number;
+  readonly burst_requests: number;
+  /** 429 or 503. */
+  readonly burst_requests_refused: number;
+  readonly burst_spans_acknowledged: number;
+  /** Acknowledged, and neither stored nor a duplicate. */
+  readonly burst_spans_lost: number;
+  readonly burst_rss_mib_peak: number;
+}
+
 export interface Results {
   readonly machine: string;
   readonly stages: Readonly<Record<string, StageFigure>>;
   readonly engine_limit: { readonly spans_per_cpu_s: number; readonly spread: readonly [number, number] } | null;
   readonly pipe: Readonly<Record<string, PipeFigure>>;
   readonly query: Readonly<Record<string, QueryFigure>>;
+  readonly memory: MemoryFigures | null;
 }
 
 const FILE = 'bench/results.json';
@@ -42,7 +60,7 @@ export function machine(): string {
 }
 
 export function readResults(): Results {
-  const none: Results = { machine: machine(), stages: {}, engine_limit: null, pipe: {}, query: {} };
+  const none: Results = { machine: machine(), stages: {}, engine_limit: null, pipe: {}, query: {}, memory: null };
   return existsSync(FILE) ? { ...none, ...(JSON.parse(readFileSync(FILE, 'utf8')) as Partial<Results>) } : none;
 }
 
@@ -50,7 +68,9 @@ export function readResults(): Results {
 export function saveResults(part: Partial<Results>): void {
   const before = readResults();
   const kept =
-    before.machine === machine() ? before : { ...before, stages: {}, engine_limit: null, pipe: {}, query: {} };
+    before.machine === machine()
+      ? before
+      : { ...before, stages: {}, engine_limit: null, pipe: {}, query: {}, memory: null };
   const merged = {
     ...kept,
     ...part,

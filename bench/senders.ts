@@ -25,8 +25,8 @@ export async function sendAll(sender: Sender, bodies: readonly Uint8Array[]): Pr
   await Promise.all(Array.from({ length: CONNECTIONS }, connection));
 }
 
-export function httpSender(port: number): Sender {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+export function httpSender(port: number, connections = CONNECTIONS): Sender {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const send = (body: Uint8Array) =>
     new Promise<boolean>((resolve, reject) => {
       const headers = { 'content-type': 'application/x-protobuf', 'content-length': body.length };

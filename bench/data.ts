@@ -11,6 +11,9 @@ export interface BenchData {
   readonly bytes: number;
 }
 
+/** What a Collector sends at once at the least (its batch processor's default is 8,192). */
+export const SPANS_PER_REQUEST = 1_000;
+
 const FILE = '../shared/data/traces/onlineboutique.otlp.jsonl.gz';
 
 /** `THROUGHLINE_BENCH_FILE` names another OTLP JSON-lines file, gzipped. */

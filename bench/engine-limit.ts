@@ -31,9 +31,9 @@ interface Block {
   readonly rows: number;
 }
 
-export async function benchEngineLimit(data: BenchData, rounds: number): Promise<void> {
+export async function benchEngineLimit(data: BenchData, rounds: number, runs = RUNS): Promise<void> {
   const rates: number[] = [];
-  for (let run = 0; run < RUNS; run++) {
+  for (let run = 0; run < runs; run++) {
     rates.push((data.spans * rounds) / (await withStore(store => cpuSecondsFor(store, blocksOf(data, rounds)))));
   }
   const limit = figure('engine alone: the same blocks, merged', 'spans/CPU-s', rates);

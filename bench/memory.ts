@@ -5,14 +5,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RequestScan, scanRequest } from '../otlp/index.js';
-import { type BenchData, batched, bodiesWithOtherIds } from './data.js';
+import { type BenchData, batched, bodiesWithOtherIds, SPANS_PER_REQUEST } from './data.js';
 import { median } from './measure.js';
 import { BenchProgram } from './program.js';
 import { readResults, saveResults } from './results.js';
 import { httpSender, type Sender, sendAll } from './senders.js';
 
 const MINUTES = 10;
-const SPANS_PER_REQUEST = 1_000;
 /** Where the pipe was not measured before on this machine. */
 const DEFAULT_RATE = 50_000;
 const BURST_TIMES = 20;

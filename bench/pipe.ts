@@ -5,16 +5,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Broker } from '../test/kafka/support/broker.js';
-import { type BenchData, batched, bodiesWithOtherIds } from './data.js';
+import { type BenchData, batched, bodiesWithOtherIds, SPANS_PER_REQUEST } from './data.js';
 import { figure, median, print } from './measure.js';
 import { probe } from './probe.js';
 import { BenchProgram } from './program.js';
 import { type PipeFigure, readResults, saveResults } from './results.js';
 import { grpcSender, httpSender, type Sender, sendAll } from './senders.js';
 
-/** What a Collector sends at once at the least (its batch processor's default is 8,192). */
-const SPANS_PER_REQUEST = 1_000;
-const RUNS = 3;
+const TURNS = 3;
 const FRESHNESS_MS = 30_000;
 const PROBE_EVERY_MS = 500;
 /** Traces of the recorded data are complete; a shorter wait for the others ends a run sooner and costs nothing a span. */
@@ -29,7 +27,12 @@ interface Path {
 }
 
 /** Every path in every turn, so that an hour in which the machine is slow is slow for all. */
-export async function benchPipe(data: BenchData, rounds: number, names: readonly PathName[]): Promise<void> {
+export async function benchPipe(
+  data: BenchData,
+  rounds: number,
+  names: readonly PathName[],
+  turns = TURNS,
+): Promise<void> {
   const bodies = Array.from({ length: rounds }, (_, round) =>
     batched(bodiesWithOtherIds(data, round), SPANS_PER_REQUEST, data),
   );
@@ -37,12 +40,14 @@ export async function benchPipe(data: BenchData, rounds: number, names: readonly
   const broker = names.includes('kafka') ? await startBroker() : undefined;
   try {
     const paths = names.map(name => ({ name, ...pathOf(name, broker?.address), runs: [] as Run[] }));
-    for (let turn = 0; turn < RUNS; turn++) {
+    for (let turn = 0; turn < turns; turn++) {
       for (const path of paths) path.runs.push(await runOnce(path, bodies, spans));
     }
     for (const path of paths) {
       const rate = median(path.runs.map(run => run.spansPerS));
-      report(path.name, path.runs, await measureFreshness(path, bodies, rate / 2, spans));
+      // A single turn is too short to tell how soon.
+      const freshness = turns === 1 ? undefined : await measureFreshness(path, bodies, rate / 2, spans);
+      report(path.name, path.runs, freshness);
     }
   } finally {
     await broker?.stop();
@@ -115,7 +120,7 @@ async function measureFreshness(
   rounds: readonly (readonly Uint8Array[])[],
   spansPerS: number,
   spans: number,
-): Promise<PipeFigure['freshness_ms']> {
+): Promise<NonNullable<PipeFigure['freshness_ms']>> {
   const program = await BenchProgram.start(topicOfItsOwn(path));
   const sender = senderTo(program, path);
   try {
@@ -161,7 +166,7 @@ function report(name: PathName, runs: readonly Run[], freshness: PipeFigure['fre
     spans_per_s: Math.round(rate.median),
     ratio_to_engine_limit: limit === undefined ? null : Number((perCpu.median / limit).toFixed(3)),
     generator_cpu_share: Number(most(run => run.generatorShare).toFixed(2)),
-    freshness_ms: freshness,
+    ...(freshness && { freshness_ms: freshness }),
     peak_rss_bytes: most(run => run.peakRssBytes),
     disk_bytes_per_span: Number(median(runs.map(run => run.diskBytesPerSpan)).toFixed(1)),
   };

@@ -13,7 +13,8 @@ export const DAYS = 30;
 const DAY_MS = 86_400_000;
 const MINUTES = 1_440;
 const SPANS_PER_TRACE = 2;
-/** Each minute has so many traces from each city, times `share`; a full store has 50.1 million. */
+/** A full store has so many traces from each city in each minute: 50.1 million. */
+const FULL_MILLIONS = 50;
 const TRACES_PER_CELL = 232;
 /** Of the last minutes the store still has the small blocks in which they came. */
 const RECENT_BLOCKS = 60;
@@ -26,23 +27,31 @@ export interface Filled {
   idOf(number: number): Promise<string>;
 }
 
-/** `millionTraces` of 50 at the most: fewer traces a minute, not fewer minutes. */
-export async function filledStore(store: Store, millionTraces: number): Promise<Filled> {
-  const perCell = Math.max(1, Math.round((TRACES_PER_CELL * millionTraces) / 50));
-  const wanted = DAYS * MINUTES * CITIES.length * perCell;
+export interface Filling {
+  /** In all: fewer of them are fewer in each minute, not fewer minutes. */
+  readonly millionTraces: number;
+  readonly days?: number;
+  readonly withSpans?: boolean;
+}
+
+/** Fills the store unless it is filled already. */
+export async function filledStore(store: Store, filling: Filling): Promise<Filled> {
+  const { millionTraces, days = DAYS, withSpans = true } = filling;
+  const perCell = Math.max(1, Math.round((TRACES_PER_CELL * millionTraces * DAYS) / (FULL_MILLIONS * days)));
+  const wanted = days * MINUTES * CITIES.length * perCell;
   const found = (await sizeOf(store, 'trace_revisions')).rows;
   if (found !== 0 && found !== wanted) throw new Error(`the store has ${found} traces where ${wanted} are asked for`);
-  if (found === 0) await fill(store, perCell);
+  if (found === 0) await fill(store, perCell, days, withSpans);
   return { traces: wanted, idOf: number => idOf(store, number, perCell) };
 }
 
-async function fill(store: Store, perCell: number): Promise<void> {
+async function fill(store: Store, perCell: number, days: number, withSpans: boolean): Promise<void> {
   const cells = MINUTES * CITIES.length;
   const took = await timed(async () => {
-    for (let day = 0; day < DAYS; day++) {
-      const first = { dayMs: END_MS - (DAYS - day) * DAY_MS, perCell };
-      await insertSpans(store, first);
-      const recent = day === DAYS - 1 ? RECENT_MINUTES * CITIES.length * perCell : 0;
+    for (let day = 0; day < days; day++) {
+      const first = { dayMs: END_MS - (days - day) * DAY_MS, perCell };
+      if (withSpans) await insertSpans(store, first);
+      const recent = day === days - 1 ? RECENT_MINUTES * CITIES.length * perCell : 0;
       const settled = cells * perCell - recent;
       await insertTraces(store, first, 0, settled);
       const block = Math.ceil(recent / RECENT_BLOCKS);

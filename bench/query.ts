@@ -24,7 +24,7 @@ const DAY_MS = 86_400_000;
 
 export function benchQuery(millionTraces = MILLION_TRACES): Promise<Record<string, QueryFigure>> {
   return withStore(async (store, restart) => {
-    const filled = await filledStore(store, millionTraces);
+    const filled = await filledStore(store, { millionTraces });
     if (!(await isRolledUp(store))) await rollUp(store);
     const logger = pino({ level: 'silent' });
     const analytics = await startAnalytics({
@@ -53,24 +53,21 @@ async function isRolledUp(store: Store): Promise<boolean> {
 
 /** What the jobs do as rows come in, all at once. */
 async function rollUp(store: Store): Promise<void> {
-  const rollup = { ...DEFAULT_ROLLUP, overlapMs: 0 };
-  const parts = {
-    store,
-    logger: pino({ level: 'silent' }),
-    registry: new Registry(),
-    clock: Date.now,
-    rollup,
-    instance: 'bench',
-  };
-  const rolled = await timed(() => new RollupJob(parts).pass());
+  const rolled = await timed(() => new RollupJob(jobParts(store)).pass());
   await putSlo(store);
-  const counting = new SloCountingJob(parts);
+  const counting = new SloCountingJob(jobParts(store));
   const counted = await timed(async () => {
     for (let left = 1; left > 0; ) ({ minutesLeft: left } = await counting.pass());
-    await new SloHoursJob(parts).pass();
+    await new SloHoursJob(jobParts(store)).pass();
   });
   const seconds = (ms: number) => `${Math.round(ms / 1_000)} s`;
   console.log(`store: rolled up in ${seconds(rolled)}, an SLO counted in ${seconds(counted)}`);
+}
+
+export function jobParts(store: Store) {
+  const rollup = { ...DEFAULT_ROLLUP, overlapMs: 0 };
+  const logger = pino({ level: 'silent' });
+  return { store, logger, registry: new Registry(), clock: Date.now, rollup, instance: 'bench' };
 }
 
 async function putSlo(store: Store): Promise<void> {

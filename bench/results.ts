@@ -21,7 +21,7 @@ export interface PipeFigure {
   /** By the same share of a second, what the generator used: it is not the bottleneck while this stays below one core. */
   readonly generator_cpu_share: number;
   /** From the acknowledgement of a trace until a latency answer has it, while `spans_per_s` others come in. */
-  readonly freshness_ms: { readonly p50: number; readonly p99: number; readonly spans_per_s: number };
+  readonly freshness_ms?: { readonly p50: number; readonly p99: number; readonly spans_per_s: number };
   readonly peak_rss_bytes: number;
   readonly disk_bytes_per_span: number;
 }

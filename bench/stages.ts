@@ -11,7 +11,7 @@ import { OpenTraces } from '../stitcher/open-traces.js';
 import { ArrivalCounter, spanColumns } from '../stitcher/span-columns.js';
 import { TraceRows } from '../stitcher/trace-rows.js';
 import { encodeNativeBlock } from '../store/native/index.js';
-import type { BenchData } from './data.js';
+import { type BenchData, batched, SPANS_PER_REQUEST } from './data.js';
 import { type Figure, figure, measure, print } from './measure.js';
 import { saveResults } from './results.js';
 
@@ -36,7 +36,8 @@ export const ASSEMBLY = {
 };
 
 export async function benchStages(data: BenchData): Promise<void> {
-  const { bodies, jsonBodies, spans } = data;
+  const { jsonBodies, spans } = data;
+  const bodies = batched(data.bodies, SPANS_PER_REQUEST, data);
   const scan = new RequestScan();
   record(
     'json',
@@ -76,7 +77,7 @@ function record(name: string, stage: Figure): void {
 
 function routed(data: BenchData): RecordToPublish[][] {
   const scan = new RequestScan();
-  return data.bodies.map(body => {
+  return batched(data.bodies, SPANS_PER_REQUEST, data).map(body => {
     scanRequest(body, scan);
     return splitRequest(body, scan, PARTITIONS, MAX_RECORD_BYTES).map(record => ({ ...record, tenant: 'default' }));
   });
@@ -116,9 +117,10 @@ async function benchLog(data: BenchData): Promise<void> {
 async function benchStitcher(data: BenchData): Promise<void> {
   const reader = new SpanReader({ tierRules: DEFAULT_TIER_RULES, locationOrder: DEFAULT_LOCATION_ORDER });
   const block = createSpanBlock();
+  const bodies = batched(data.bodies, SPANS_PER_REQUEST, data);
   const decode = () => {
     block.reset();
-    for (const [offset, payload] of data.bodies.entries()) {
+    for (const [offset, payload] of bodies.entries()) {
       const record = { partition: 0, offset, appendTimeMs: 1_000 + offset, tenant: 'default', itemCount: 0, payload };
       const { error } = reader.read(payload, record, block);
       if (error !== '') throw new Error(error);

@@ -7,6 +7,7 @@ type Anomaly = (draw: Draw, spans: DraftSpan[]) => void;
 
 /** After 2262-04-11: beyond what the store can hold. */
 const FAR_FUTURE_NS = 2n ** 63n + 1_000n;
+const MAX_TIME_NS = 2n ** 63n - 1n;
 
 /**
  * `intensity` from 0 to 1: how likely each anomaly is. Returns what is to be sent beside the spans: exact duplicates,
@@ -16,6 +17,7 @@ export function deform(draw: Draw, spans: DraftSpan[], intensity: number): Draft
   for (const anomaly of ANOMALIES) {
     if (draw.chance(intensity * 0.08)) anomaly(draw, spans);
   }
+  separateEnds(spans);
   const copies: DraftSpan[] = [];
   if (draw.chance(intensity * 0.3)) copies.push(...duplicates(draw, spans));
   if (draw.chance(intensity * 0.1)) copies.push(...conflicts(draw, spans));
@@ -159,7 +161,26 @@ function conflicts(draw: Draw, spans: readonly DraftSpan[]): DraftSpan[] {
     const differenceNs = BigInt(after) * (draw.chance(0.5) ? 1_000_003n : -1_000_003n);
     const endNs = original.endNs + differenceNs;
     if (endNs <= 0n || endNs >= FAR_FUTURE_NS - 2_000_000_000n) continue;
+    if (spans.some(span => identityOf(span) === identityOf({ ...original, endNs }))) continue;
     copies.push({ ...original, endNs, name: `${original.name} again`, status: draw.pick([0, 1, 2]) });
   }
   return copies;
+}
+
+/** Spans that share an id (and a kind) end at moments of their own, too; those of no length often would not. */
+function separateEnds(spans: readonly DraftSpan[]): void {
+  const taken = new Set<string>();
+  for (const span of spans) {
+    // Beyond the range all ends are one.
+    const stepNs = span.endNs >= MAX_TIME_NS ? -1n : 1n;
+    if (stepNs < 0n && taken.has(identityOf(span))) span.endNs = MAX_TIME_NS;
+    while (taken.has(identityOf(span))) span.endNs += stepNs;
+    taken.add(identityOf(span));
+  }
+}
+
+/** By what the store tells copies of a span apart. */
+function identityOf({ spanId, kind, endNs }: DraftSpan): string {
+  const clampedNs = endNs < 0n ? 0n : endNs > MAX_TIME_NS ? MAX_TIME_NS : endNs;
+  return `${spanId}/${kind}/${clampedNs}`;
 }

@@ -23,6 +23,7 @@ const PASSING = new Set([
   236, // ABORTED
   242, // TABLE_IS_READ_ONLY
   243, // NOT_ENOUGH_SPACE
+  246, // CORRUPTED_DATA: a part on its disk, as a full one leaves it; a block that is wrong is INCORRECT_DATA
   252, // TOO_MANY_PARTS
   254, // NO_ACTIVE_REPLICAS
   279, // ALL_CONNECTION_TRIES_FAILED

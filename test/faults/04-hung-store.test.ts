@@ -49,7 +49,8 @@ describe(`the network to the store (seed ${SEED})`, () => {
     onTestFinished(() => store.destroy());
     const trial = await Trial.start(SEED, { dataDir, env: store.env });
     const random = mulberry32(SEED ^ 0x27d4eb2f);
-    const load = trial.load(400, { pauseMs: 100 });
+    // It has to last for all three turns, whatever the seed.
+    const load = trial.load(800, { pauseMs: 200 });
     for (const mode of ['swallow', 'hold', 'cut'] as const) {
       await load.reached(load.acked + 5 + Math.floor(random() * 10));
       store.proxy.mode = mode;

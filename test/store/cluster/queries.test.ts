@@ -185,11 +185,15 @@ describe('over two shards', () => {
   });
 
   it('progress is one row per name and instance, the newest', async () => {
-    for (const state of ['1', '2']) {
-      for (const instance of ['a', 'b', 'c', 'd']) await writeProgress(cluster.store, 'stitcher', instance, state);
+    for (const turn of [1, 2]) {
+      for (const instance of ['a', 'b', 'c', 'd']) {
+        await writeProgress(cluster.store, 'stitcher', instance, JSON.stringify({ turn }));
+      }
     }
     const { rows, serverNowMs } = await readProgress(cluster.store);
-    expect(rows.map(row => [row.instance, row.state]).sort()).toEqual(['a', 'b', 'c', 'd'].map(name => [name, '2']));
+    expect(rows.map(row => [row.instance, JSON.parse(row.state).turn]).sort()).toEqual(
+      ['a', 'b', 'c', 'd'].map(name => [name, 2]),
+    );
     expect(serverNowMs).toBeGreaterThan(START_MS - 86_400_000);
   });
 });

@@ -5,9 +5,18 @@
  */
 import { DEFAULT_LIMITS } from '../analytics/settings.js';
 import { answerBlame } from '../analytics/slo/blame.js';
-import { countingHash, readSloDocuments, resolveSloDocuments, type SloDefinition } from '../schemas/index.js';
+import { countingHash, type SloDefinition } from '../schemas/index.js';
 import type { Store } from '../store/index.js';
-import { describeFigure, millions, type QueryFigure, queryFigure, sizeOf, timed, withStore } from './slo-store.js';
+import {
+  definitionIn,
+  describeFigure,
+  millions,
+  type QueryFigure,
+  queryFigure,
+  sizeOf,
+  timed,
+  withStore,
+} from './slo-store.js';
 
 const DAYS = 30;
 const DAY_MS = 86_400_000;
@@ -100,10 +109,7 @@ spec:
   budgetingMethod: Occurrences
   objectives: [{ op: lt, value: 300, target: 0.995 }]
 `;
-  const sources = readSloDocuments(document, 'bench').flatMap(({ source }) => source ?? []);
-  const definition = resolveSloDocuments(sources).slos[0]?.definition ?? null;
-  if (definition === null) throw new Error('the SLO of the benchmark is none');
-  return definition;
+  return definitionIn(document);
 }
 
 async function measure(

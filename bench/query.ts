@@ -11,10 +11,10 @@ import { RollupJob } from '../analytics/rollup-job.js';
 import { DEFAULT_ROLLUP } from '../analytics/settings.js';
 import { SloCountingJob } from '../analytics/slo/counting-job.js';
 import { SloHoursJob } from '../analytics/slo/hours-job.js';
-import { countingHash, definitionHash, readSloDocuments, resolveSloDocuments } from '../schemas/index.js';
+import { countingHash, definitionHash } from '../schemas/index.js';
 import { putSloDocument, type Store } from '../store/index.js';
 import { CITIES, DAYS, END_MS, type Filled, filledStore } from './query-fill.js';
-import { describeFigure, type QueryFigure, queryFigure, sizeOf, timed, withStore } from './slo-store.js';
+import { definitionIn, describeFigure, type QueryFigure, queryFigure, sizeOf, timed, withStore } from './slo-store.js';
 
 const MILLION_TRACES = 50;
 const RUNS = 30;
@@ -85,9 +85,7 @@ spec:
   budgetingMethod: Occurrences
   objectives: [{ op: lt, value: 300, target: 0.995 }]
 `;
-  const sources = readSloDocuments(document, 'bench').flatMap(({ source }) => source ?? []);
-  const definition = resolveSloDocuments(sources).slos[0]?.definition ?? null;
-  if (definition === null) throw new Error('the SLO of the benchmark is none');
+  const definition = definitionIn(document);
   const hashes = { definitionHash: definitionHash(definition), countingHash: countingHash(definition) };
   const key = { tenant: 'default', kind: 'SLO', name: definition.name };
   await putSloDocument(store, key, { document: '{}', definition, ...hashes, source: 'api' });

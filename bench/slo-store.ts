@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { readSloDocuments, resolveSloDocuments, type SloDefinition } from '../schemas/index.js';
 import { migrate, openStore, type Store, startEmbeddedEngine } from '../store/index.js';
 
 const DATABASE = 'throughline';
@@ -42,6 +43,14 @@ export async function sizeOf(store: Store, table: string): Promise<{ rows: numbe
     { table, database: DATABASE },
   );
   return { rows: Number(rows), bytes: Number(bytes) };
+}
+
+/** The SLO of an OpenSLO document. */
+export function definitionIn(document: string): SloDefinition {
+  const sources = readSloDocuments(document, 'bench').flatMap(({ source }) => source ?? []);
+  const definition = resolveSloDocuments(sources).slos[0]?.definition ?? null;
+  if (definition === null) throw new Error('the SLO of the benchmark is none');
+  return definition;
 }
 
 /** One kind of question, asked several times. */

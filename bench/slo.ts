@@ -11,15 +11,18 @@ import { DEFAULT_LIMITS, DEFAULT_ROLLUP, type Parts } from '../analytics/setting
 import { SloHoursJob } from '../analytics/slo/hours-job.js';
 import { readSloProgress } from '../analytics/slo/slo-freshness.js';
 import { answerStatus } from '../analytics/slo/status-answer.js';
-import {
-  countingHash,
-  definitionHash,
-  readSloDocuments,
-  resolveSloDocuments,
-  type SloDefinition,
-} from '../schemas/index.js';
+import { countingHash, definitionHash, type SloDefinition } from '../schemas/index.js';
 import { type CountedSlo, countedSlos, putSloDocument, type Store } from '../store/index.js';
-import { describeFigure, millions, type QueryFigure, queryFigure, sizeOf, timed, withStore } from './slo-store.js';
+import {
+  definitionIn,
+  describeFigure,
+  millions,
+  type QueryFigure,
+  queryFigure,
+  sizeOf,
+  timed,
+  withStore,
+} from './slo-store.js';
 
 const SLOS = 100;
 const PLACES = 5;
@@ -107,10 +110,7 @@ spec:
   budgetingMethod: Occurrences
   objectives: [{ op: lt, value: 300, target: 0.995 }]
 `;
-  const sources = readSloDocuments(document, 'bench').flatMap(({ source }) => source ?? []);
-  const definition = resolveSloDocuments(sources).slos[0]?.definition ?? null;
-  if (definition === null) throw new Error('the SLO of the benchmark is none');
-  return definition;
+  return definitionIn(document);
 }
 
 async function measureStatus(parts: Parts, rows: number): Promise<QueryFigure> {

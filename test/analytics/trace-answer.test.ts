@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { answerTrace } from '../../analytics/trace-answer.js';
 import { TraceAnswer } from '../../schemas/index.js';
 import type { Store } from '../../store/index.js';
 import { errorOf, startApi, type TestApi } from './support/api.js';
+import { testParts } from './support/parts.js';
 import { insertArrivals, insertRevisions, insertSpans, LONDON, spanId, traceId } from './support/rows.js';
 import { startStore } from './support/store.js';
 
@@ -234,6 +236,25 @@ describe('one trace', () => {
         location: { country: 'GB' },
       });
     }
+  });
+
+  test('is found by the key in one query; spans that its row knows and the first look did not are read again', async () => {
+    const id = traceId(1_094);
+    await insertSpans(store, [{ traceId: id, spanId: spanId(1), startMs: START }]);
+    await insertRevisions(store, [{ traceId: id, endMs: START + 10, spans: 2 }]);
+    const asked: string[] = [];
+    const query: Store['query'] = async (sql, parameters, options) => {
+      if (asked.push(sql) === 2) await insertSpans(store, [{ traceId: id, spanId: spanId(2), startMs: START }]);
+      return store.query(sql, parameters, options);
+    };
+    const watched = new Proxy(store, { get: (target, name) => (name === 'query' ? query : Reflect.get(target, name)) });
+    const { spans } = await answerTrace(testParts(watched), id);
+    expect(spans).toHaveLength(2);
+    expect(asked.map(sql => /FROM trace_revisions|FROM spans/.exec(sql)?.[0])).toEqual([
+      'FROM spans',
+      'FROM trace_revisions',
+      'FROM spans',
+    ]);
   });
 
   test('that is not known, or another tenant’s, is not found', async () => {

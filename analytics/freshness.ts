@@ -40,6 +40,11 @@ export interface Progress {
   readonly settled: boolean;
 }
 
+export interface CountedProgress extends Progress {
+  /** Every row visible then, on the store's clock, is in the counts of SLOs. */
+  readonly countedMs: number;
+}
+
 type FreshnessParts = Pick<Parts, 'store' | 'offsets' | 'limits'>;
 
 export async function readFreshness(parts: FreshnessParts): Promise<Progress> {
@@ -50,10 +55,16 @@ export async function readFreshness(parts: FreshnessParts): Promise<Progress> {
 }
 
 /** As `readFreshness`; settled only when the counts of SLOs have followed, too. */
-export async function readCountedFreshness(parts: FreshnessParts): Promise<Progress & { readonly countedMs: number }> {
+export async function readCountedFreshness(parts: FreshnessParts): Promise<CountedProgress> {
   const partitions = await readOffsets(parts);
-  const { rows, serverNowMs } = await readProgress(parts.store);
-  const { instanceAliveMs } = parts.limits;
+  return countedProgressOf(partitions, await readProgress(parts.store), parts.limits);
+}
+
+export function countedProgressOf(
+  partitions: readonly LogPartition[],
+  { rows, serverNowMs }: Awaited<ReturnType<typeof readProgress>>,
+  { instanceAliveMs }: Pick<Parts['limits'], 'instanceAliveMs'>,
+): CountedProgress {
   const progress = progressOf(partitions, rows, serverNowMs, instanceAliveMs);
   const countedMs = coveredMs(rows, 'slo', serverNowMs);
   const stitchers = rows.filter(row => row.name === 'stitcher' && row.atMs >= serverNowMs - instanceAliveMs);

@@ -11,6 +11,7 @@ import {
   exactLatency,
   type LatencyCell,
   type LatencyQuestion,
+  latencyOfFew,
   SKETCH_RELATIVE_ERROR,
   sketchLatency,
 } from '../store/index.js';
@@ -20,6 +21,8 @@ import type { Parts } from './settings.js';
 import { windowAnswer, windowOf } from './window.js';
 
 const MAX_GROUPS = 10_000;
+/** "Right now": windows so short hold few traces, mostly, and are asked about at once. */
+const SHORT_NS = 900_000_000_000n;
 
 type Method = LatencyGroup['method'];
 
@@ -36,10 +39,13 @@ export async function answerLatency(parts: Parts, parameters: LatencyParameters)
     quantiles: parameters.quantile ?? DEFAULT_QUANTILES,
     stepNs: parameters.step,
   };
+  const isShort = window.toNs - window.fromNs <= SHORT_NS;
   // Before the question: so what is settled is in the answer.
-  const [progress, method] = await Promise.all([readFreshness(parts), methodFor(parts, question)]);
-  const asked = method === 'exact' ? exactLatency : sketchLatency;
-  const cells = await asked(parts.store, question, MAX_GROUPS + 1);
+  const [progress, counted] = await Promise.all([
+    readFreshness(parts),
+    isShort ? undefined : methodFor(parts, question),
+  ]);
+  const { cells, method } = await cellsOf(parts, question, counted);
   if (cells.length > MAX_GROUPS) {
     throw new ApiError(
       'API_TOO_MANY_GROUPS',
@@ -52,6 +58,20 @@ export async function answerLatency(parts: Parts, parameters: LatencyParameters)
     groups: groups.length === 0 && isOneGroup(question) ? [emptyGroup(question, method)] : groups,
     freshness: { ...progress, incomplete_ratio: incompleteRatio(cells) },
   };
+}
+
+/** `counted` is the method where it is known already. */
+async function cellsOf(
+  parts: Parts,
+  question: LatencyQuestion,
+  counted: Method | undefined,
+): Promise<{ cells: LatencyCell[]; method: Method }> {
+  const { store, limits } = parts;
+  const few = counted ? undefined : await latencyOfFew(store, question, MAX_GROUPS + 1, limits.exactTraces);
+  if (few !== undefined) return { cells: few, method: 'exact' };
+  const method = counted ?? (await methodFor(parts, question));
+  const asked = method === 'exact' ? exactLatency : sketchLatency;
+  return { cells: await asked(store, question, MAX_GROUPS + 1), method };
 }
 
 /** Whatever comes in after it was counted: there are hardly more traces than that. */

@@ -1,6 +1,6 @@
-/** From what the ClickHouse client throws to a StoreError. */
-import { ClickHouseError } from '@clickhouse/client';
+/** From what a call of ClickHouse throws to a StoreError. */
 import { StoreError, type StoreErrorCode } from './errors.js';
+import { ServerError } from './server-error.js';
 
 /** TIMEOUT_EXCEEDED, TOO_SLOW. */
 const TIMEOUTS = new Set([159, 160]);
@@ -48,12 +48,12 @@ export function toStoreError(thrown: unknown): StoreError {
   if (thrown instanceof StoreError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   // Whatever is not an answer of ClickHouse is a matter of the way there: refused, reset, a proxy's page.
-  if (!(thrown instanceof ClickHouseError)) return new StoreError('STORE_UNAVAILABLE', message, { cause: thrown });
-  const clickhouseCode = Number(thrown.code);
-  return new StoreError(storeCode(clickhouseCode, message), `${thrown.type ?? clickhouseCode}: ${message}`, {
+  if (!(thrown instanceof ServerError)) return new StoreError('STORE_UNAVAILABLE', message, { cause: thrown });
+  const { code: clickhouseCode, type: clickhouseType } = thrown;
+  return new StoreError(storeCode(clickhouseCode, message), `${clickhouseType ?? clickhouseCode}: ${message}`, {
     cause: thrown,
     clickhouseCode,
-    clickhouseType: thrown.type,
+    clickhouseType,
   });
 }
 

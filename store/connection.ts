@@ -1,6 +1,5 @@
 /** How a ClickHouse is reached: address, login, TLS, compression. What is secret here is in no message and no log. */
 import { readFileSync } from 'node:fs';
-import { ClickHouseLogLevel, type createClient } from '@clickhouse/client';
 import { StoreError } from './errors.js';
 
 export interface TlsFiles {
@@ -32,41 +31,26 @@ export interface Connection {
 
 export const DEFAULT_TIMEOUT_MS = 120_000;
 const DEFAULT_CONNECTIONS = 32;
-/** Of the client itself: above any timeout of ours, which also kills the query. */
-const CLIENT_TIMEOUT_MS = 3_600_000;
-/** Servers close idle connections after 10 s and more; whoever closes first must be us. */
-const IDLE_SOCKET_MS = 2_500;
-/** Measured on blocks of real spans: a fifth of the bytes; level 6 makes 5 % less of it for 2.5 times the CPU. */
-const GZIP_LEVEL = 1;
 
-type ClientOptions = NonNullable<Parameters<typeof createClient>[0]>;
-
-/** Options of the ClickHouse client; `share` is the part of the connections that it may open. */
-export function clientOptions(connection: Connection, share = 1): ClientOptions {
-  const { url, username, password, tls, compression, maxConnections = DEFAULT_CONNECTIONS } = connection;
-  return {
-    url,
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(tls !== undefined && tlsOptions(tls)),
-    ...(compression === 'gzip' && {
-      compression: { request: { codec: 'gzip', level: GZIP_LEVEL }, response: true },
-    }),
-    application: 'throughline',
-    request_timeout: CLIENT_TIMEOUT_MS,
-    max_open_connections: Math.ceil(maxConnections * share),
-    keep_alive: { enabled: true, idle_socket_ttl: IDLE_SOCKET_MS },
-    // Large parameters go into the body: a URL may have 4 to 8 kB on its way.
-    use_multipart_params_auto: true,
-    log: { level: ClickHouseLogLevel.OFF },
-  };
+/** `share` is the part of the connections that may be opened. */
+export function connectionsOf({ maxConnections = DEFAULT_CONNECTIONS }: Connection, share: number): number {
+  return Math.ceil(maxConnections * share);
 }
 
-function tlsOptions({ caFile, certFile, keyFile }: TlsFiles): Pick<ClientOptions, 'tls'> {
-  if (caFile === undefined) return {};
-  const ca_cert = readPem(caFile);
-  if (certFile === undefined || keyFile === undefined) return { tls: { ca_cert } };
-  return { tls: { ca_cert, cert: readPem(certFile), key: readPem(keyFile) } };
+/** The `Authorization` header: from the options, else from the URL, else ClickHouse's own default. */
+export function loginOf({ url, username, password }: Connection): string {
+  const inUrl = new URL(url);
+  const user = username ?? (decodeURIComponent(inUrl.username) || 'default');
+  const secret = password ?? decodeURIComponent(inUrl.password);
+  return `Basic ${Buffer.from(`${user}:${secret}`).toString('base64')}`;
+}
+
+/** As Node's TLS takes it. */
+export function tlsOf({ tls }: Connection): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+  if (tls?.caFile === undefined) return {};
+  const ca = readPem(tls.caFile);
+  if (tls.certFile === undefined || tls.keyFile === undefined) return { ca };
+  return { ca, cert: readPem(tls.certFile), key: readPem(tls.keyFile) };
 }
 
 function readPem(path: string): Buffer {

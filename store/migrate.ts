@@ -3,14 +3,12 @@
  * again, and by several processes at once: every statement tolerates its own effect. Where nothing is to do it only
  * reads, so that processes may run as a user who may not change tables.
  */
-import { createClient } from '@clickhouse/client';
 import type { Logger } from 'pino';
 import { clusterStatements, type Migration, migrations, onCluster, type Retention } from '../schemas/index.js';
-import { toStoreError } from './clickhouse-errors.js';
-import { openStore } from './client.js';
+import { openServer, openStore } from './client.js';
 import { CLUSTER_DDL } from './cluster.js';
 import { lacksTables, requireCluster } from './cluster-check.js';
-import { type Connection, clientOptions } from './connection.js';
+import type { Connection } from './connection.js';
 import { StoreError } from './errors.js';
 import { adjustRetention } from './retention.js';
 import { setupError } from './setup.js';
@@ -76,11 +74,10 @@ function statementsFor({ cluster, database }: MigrateOptions, all: readonly Migr
 }
 
 async function requireServer(options: MigrateOptions): Promise<void> {
-  const rows = await withoutDatabase(options, async client => {
-    const result = await client.query({ query: 'SELECT version() AS version', format: 'JSONEachRow' });
-    return result.json<{ version: string }>();
-  });
-  const version = rows[0]?.version ?? '';
+  const [row] = await withoutDatabase(options, server =>
+    server.query<{ version: string }>('SELECT version() AS version'),
+  );
+  const version = row?.version ?? '';
   const [major, minor] = version.split('.').map(Number);
   const [oldestMajor, oldestMinor] = OLDEST_SERVER;
   if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
@@ -90,15 +87,13 @@ async function requireServer(options: MigrateOptions): Promise<void> {
 /** Over a connection without a database: it may not be there yet. */
 async function withoutDatabase<Result>(
   options: MigrateOptions,
-  run: (client: ReturnType<typeof createClient>) => Promise<Result>,
+  run: (server: Store) => Promise<Result>,
 ): Promise<Result> {
-  const client = createClient({ ...clientOptions(options), request_timeout: CLUSTER_DDL.timeoutMs });
+  const server = openServer(options);
   try {
-    return await run(client);
-  } catch (error) {
-    throw toStoreError(error);
+    return await run(server);
   } finally {
-    await client.close();
+    await server.close();
   }
 }
 
@@ -133,11 +128,10 @@ async function applyAll(store: Store, options: MigrateOptions, pending: readonly
   const { cluster, database, logger } = options;
   if (cluster !== undefined) await requireCluster(options);
   const where = cluster === undefined ? '' : ` ON CLUSTER ${cluster}`;
-  await withoutDatabase(options, client => {
-    const clickhouse_settings = cluster === undefined ? {} : CLUSTER_DDL.settings;
-    return client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database}${where}`, clickhouse_settings });
-  });
   const ddl = cluster === undefined ? {} : CLUSTER_DDL;
+  await withoutDatabase(options, server => {
+    return server.command(`CREATE DATABASE IF NOT EXISTS ${database}${where}`, undefined, ddl);
+  });
   const versions = cluster === undefined ? [VERSIONS] : clusterStatements(VERSIONS, { cluster, database });
   const run = (statement: string) => unlessRaced(() => store.command(statement, undefined, ddl));
   for (const statement of versions) await run(statement);

@@ -27,7 +27,8 @@ export interface NativeColumn {
   readonly data: NativeData;
 }
 
-export type QueryParameters = Readonly<Record<string, unknown>>;
+export type QueryParameter = string | number | bigint | readonly QueryParameter[];
+export type QueryParameters = Readonly<Record<string, QueryParameter>>;
 
 export interface QueryOptions {
   /** Passed as ClickHouse settings of this query. */

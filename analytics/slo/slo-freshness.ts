@@ -1,7 +1,8 @@
 /** How far the counts of an SLO have followed what was received. Read before the counts it accompanies. */
 import type { SloFreshness } from '../../schemas/index.js';
-import { type CountedSlo, doneRatio, type SloBackfill, sloBackfills } from '../../store/index.js';
-import { readCountedFreshness } from '../freshness.js';
+import { type CountedSlo, doneRatio, readProgress, type SloBackfill, sloBackfillsIn } from '../../store/index.js';
+import { type CountedProgress, countedProgressOf } from '../freshness.js';
+import { readOffsets } from '../log.js';
 import type { Parts } from '../settings.js';
 import { instantOf } from './times.js';
 
@@ -11,18 +12,19 @@ type Freshness = Omit<SloFreshness, 'incomplete_ratio'>;
 
 /** Of all SLOs of the tenant. */
 export interface SloProgress {
-  readonly counted: Awaited<ReturnType<typeof readCountedFreshness>>;
+  readonly counted: CountedProgress;
   readonly backfills: readonly SloBackfill[];
 }
 
 export async function readSloProgress(
   parts: Pick<Parts, 'store' | 'offsets' | 'limits' | 'tenant'>,
 ): Promise<SloProgress> {
-  const [counted, { backfills }] = await Promise.all([
-    readCountedFreshness(parts),
-    sloBackfills(parts.store, parts.tenant),
-  ]);
-  return { counted, backfills };
+  const partitions = await readOffsets(parts);
+  const progress = await readProgress(parts.store);
+  return {
+    counted: countedProgressOf(partitions, progress, parts.limits),
+    backfills: sloBackfillsIn(progress.rows, parts.tenant),
+  };
 }
 
 /** `fromMinute`: how far back the question reaches. */

@@ -1,29 +1,17 @@
 /**
- * Runs statements on chDB. Each gets a Session of its own (half a millisecond), so that no setting outlives its query;
- * reads run in parallel up to a limit, writes apart from them. A Session with a `session_id` is kept for its next
- * statement.
+ * Runs statements on chDB, each in a Session under its own terms (session-pool.ts); reads run in parallel up to a limit,
+ * writes apart from them. A Session with a `session_id` is kept for the next statement with it, settings and all.
  */
 import { QUERY_WAS_CANCELLED, READONLY } from './exceptions.js';
 import { isStreamable } from './formats.js';
 import { Lane } from './lane.js';
-import { preamble, QUERY_ID, quote, type Terms } from './settings.js';
+import { markedWith, QUERY_ID } from './query-id.js';
+import { type EngineSession, SessionPool } from './session-pool.js';
+import { isReadonly, quote, type Terms, terms, withParameters } from './settings.js';
 import type { Statement } from './statement.js';
 
-interface RawResult {
-  bytes(): Uint8Array;
-  readonly rowsRead: number;
-  readonly bytesRead: number;
-}
-
-/** The part of chDB's Session in use here. */
-export interface EngineSession {
-  queryAsync(sql: string, options: { format: string }): Promise<RawResult>;
-  /** Of SELECTs only. Formats that begin or end a document do so in every chunk. */
-  queryStream(sql: string, options: { format: string }): AsyncIterable<{ raw(): Uint8Array }>;
-  close(): void;
-}
-
 export interface Job extends Terms {
+  readonly queryId: string;
   readonly statement: Statement;
   /** What the engine is given: the statement's text, or what stands for it. */
   readonly sql: string;
@@ -53,6 +41,8 @@ export interface ExecutorOptions {
 
 const READS = new Set(['SELECT', 'WITH', 'FROM', 'SHOW', 'DESCRIBE', 'DESC', 'EXPLAIN', 'EXISTS', 'CHECK']);
 const SELECTS = new Set(['SELECT', 'WITH', 'FROM']);
+/** They leave a Session as it was. */
+const WITHOUT_TRACE = new Set([...READS, 'INSERT']);
 const MAX_NAMED_SESSIONS = 64;
 
 interface NamedSession {
@@ -66,11 +56,13 @@ export class Executor {
   readonly #options: ExecutorOptions;
   readonly #reads: Lane;
   readonly #writes: Lane;
+  readonly #pool: SessionPool;
   /** By id, least recently used first. */
   readonly #named = new Map<string, NamedSession>();
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    this.#pool = new SessionPool(options.openSession);
     this.#reads = new Lane(options.parallelReads, options.maxWaiting);
     this.#writes = new Lane(options.parallelWrites, options.maxWaiting);
   }
@@ -85,13 +77,13 @@ export class Executor {
     return this.#inTurn(sessionId, () => lane.run(() => this.#inSession({ ...job, sessionId })));
   }
 
-  /** A Session never gets rid of `readonly`, nor of a role, so no such query is let into one that is kept. */
-  #sessionOf({ sessionId, settings, role }: Job): string | undefined {
-    return role === undefined && (settings.get('readonly') ?? '0') === '0' ? sessionId : undefined;
+  #sessionOf(job: Job): string | undefined {
+    return isForever(job) ? undefined : job.sessionId;
   }
 
-  /** Sessions kept for their ids are closed. */
+  /** Sessions that are kept are closed. */
   close(): void {
+    this.#pool.close();
     for (const { session } of this.#named.values()) session.close();
     this.#named.clear();
   }
@@ -124,18 +116,17 @@ export class Executor {
   }
 
   async #inSession(job: Job): Promise<JobCounts> {
+    requireWanted(job.signal);
     const named = job.sessionId === undefined ? undefined : this.#named.get(job.sessionId);
-    const session = named?.session ?? this.#options.openSession();
-    try {
-      return await this.#run(session, job);
-    } finally {
-      if (named === undefined) session.close();
+    if (named !== undefined) {
+      await named.session.queryAsync(withParameters(terms(job), job), { format: 'TSV' });
+      return this.#run(named.session, job);
     }
+    const isKept = WITHOUT_TRACE.has(job.statement.verb) && !isForever(job);
+    return this.#pool.run(job, isKept, session => this.#run(session, job));
   }
 
   async #run(session: EngineSession, job: Job): Promise<JobCounts> {
-    requireWanted(job.signal);
-    await session.queryAsync(preamble(job), { format: 'TSV' });
     const kill = () => void this.#kill(job.queryId);
     job.signal.addEventListener('abort', kill, { once: true });
     try {
@@ -160,12 +151,13 @@ export class Executor {
 
 async function runStatement(session: EngineSession, job: Job): Promise<JobCounts> {
   const { statement, defaultFormat, mayStream, write } = job;
+  const sql = markedWith(job.queryId, job.sql);
   const format = statement.format ?? defaultFormat;
   if (mayStream && SELECTS.has(statement.verb) && isStreamable(format)) {
-    for await (const chunk of session.queryStream(job.sql, { format: defaultFormat })) await write(chunk.raw());
+    for await (const chunk of session.queryStream(sql, { format: defaultFormat })) await write(chunk.raw());
     return { rows: 0, bytes: 0 };
   }
-  const result = await session.queryAsync(job.sql, { format: defaultFormat });
+  const result = await session.queryAsync(sql, { format: defaultFormat });
   const bytes = result.bytes();
   if (bytes.length > 0) await write(bytes);
   return { rows: result.rowsRead, bytes: result.bytesRead };
@@ -179,6 +171,11 @@ function requireReading({ statement: { verb, hasSettings }, settings }: Job): vo
   if (settings.get('readonly') !== '1') return;
   if (!READS.has(verb)) throw READONLY(`Cannot execute query in readonly mode: ${verb}`);
   if (hasSettings) throw READONLY('Cannot modify settings in readonly mode');
+}
+
+/** A Session never gets rid of `readonly`, nor of a role, so no such query is let into one that is kept. */
+function isForever({ settings, role }: Terms): boolean {
+  return role !== undefined || isReadonly(settings);
 }
 
 function requireWanted(signal: AbortSignal): void {

@@ -10,8 +10,9 @@ import { join } from 'node:path';
 import { type ChildMessage, type ChildSettings, type Claim, PING, SETTINGS_VARIABLE, STOP } from './child-protocol.js';
 import { claimDirectory, publishClaim, releaseDirectory, TakenError } from './claim.js';
 import { writeConfig } from './config.js';
-import { type EngineSession, Executor } from './executor.js';
+import { Executor } from './executor.js';
 import { createEngineServer } from './server.js';
+import type { EngineSession } from './session-pool.js';
 import { Spool } from './spool.js';
 
 interface Chdb {

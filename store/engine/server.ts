@@ -6,9 +6,9 @@ import { bodyOf, readBytes } from './body.js';
 import { QUERY_IS_TOO_LARGE } from './exceptions.js';
 import type { Executor, Job } from './executor.js';
 import { contentTypeOf } from './formats.js';
+import { QUERY_ID } from './query-id.js';
 import { type EngineRequest, parseRequest, readMultipart, utf8 } from './request.js';
 import { ResultWriter } from './response.js';
-import { QUERY_ID } from './settings.js';
 import type { Spool } from './spool.js';
 import { insertFromFile, parseStatement, type Statement, withQueryId } from './statement.js';
 

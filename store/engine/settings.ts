@@ -1,34 +1,43 @@
-/** What a Session is told before its query: database, settings, parameters. */
+/** What a Session is told before its query: database, role, settings, parameters. */
 import { BAD_ARGUMENTS, UNKNOWN_SETTING } from './exceptions.js';
-
-/**
- * chDB gives queries ids of its own. Ours goes along as the setting `log_comment`, which a query may be found by (and
- * killed): this is the expression of it in `system.processes`.
- */
-export const QUERY_ID = "Settings['log_comment']";
 
 /** What a whole result may take in memory, where it cannot be sent in pieces. */
 const MAX_RESULT_BYTES = 1 << 30;
 
 const DEFAULTS: readonly (readonly [string, string])[] = [['max_result_bytes', String(MAX_RESULT_BYTES)]];
 
-/** One text of statements; `readonly` comes last, because nothing can be set after it. */
-export function preamble({ database, role, settings, queryId }: Terms): string {
-  if (!/^\w+$/.test(database)) throw BAD_ARGUMENTS(`Not the name of a database: ${database}`);
-  if (role !== undefined && !/^\w+$/.test(role)) throw BAD_ARGUMENTS(`Not the name of a role: ${role}`);
-  const all = new Map([...DEFAULTS, ...settings, ['log_comment', queryId] as const]);
-  const readonly = all.get('readonly') ?? '0';
-  all.delete('readonly');
-  if (readonly !== '0') all.set('readonly', readonly);
-  return `USE ${database}; ${role === undefined ? '' : `SET ROLE ${role}; `}SET ${[...all].map(assignment).join(', ')};`;
-}
+const PARAMETER = 'param_';
 
 /** What a query is run under. */
 export interface Terms {
   readonly database: string;
   readonly role: string | undefined;
+  /** `param_…` among them. */
   readonly settings: ReadonlyMap<string, string>;
-  readonly queryId: string;
+}
+
+/** Statements for everything but parameters. `readonly` of 1 is not among them: nothing can be set after it. */
+export function terms({ database, role, settings }: Terms): string {
+  if (!/^\w+$/.test(database)) throw BAD_ARGUMENTS(`Not the name of a database: ${database}`);
+  if (role !== undefined && !/^\w+$/.test(role)) throw BAD_ARGUMENTS(`Not the name of a role: ${role}`);
+  const own = [...settings].filter(([name]) => name !== 'readonly' && !name.startsWith(PARAMETER));
+  const all = new Map([...DEFAULTS, ...own]);
+  return `USE ${database}; ${role === undefined ? '' : `SET ROLE ${role}; `}SET ${[...all].map(assignment).join(', ')};`;
+}
+
+/** `statements`, those for the parameters, and `readonly` last; '' where there is nothing to say. */
+export function withParameters(statements: string, { settings }: Terms): string {
+  const last = [...settings].filter(([name]) => name.startsWith(PARAMETER));
+  if (isReadonly(settings)) last.push(['readonly', settings.get('readonly') ?? '0']);
+  return last.length === 0 ? statements : `${statements} SET ${last.map(assignment).join(', ')};`;
+}
+
+export function parameterNames({ settings }: Terms): string {
+  return [...settings.keys()].filter(name => name.startsWith(PARAMETER)).join();
+}
+
+export function isReadonly(settings: ReadonlyMap<string, string>): boolean {
+  return (settings.get('readonly') ?? '0') !== '0';
 }
 
 function assignment([name, value]: readonly [string, string]): string {

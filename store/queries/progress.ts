@@ -1,5 +1,6 @@
 /** Rows of `progress`: where stitchers and rollup jobs have got to. */
 import type { Store } from '../types.js';
+import { LOOKUP } from './lookup.js';
 
 export interface ProgressRow {
   /** 'stitcher', 'rollup', … */
@@ -11,25 +12,30 @@ export interface ProgressRow {
   readonly state: string;
 }
 
+/** The newest row of every name and instance, and the server's clock. */
+export async function readProgress(store: Store): Promise<{ rows: ProgressRow[]; serverNowMs: number }> {
+  const [[rows, now]] = await store.queryRows(
+    `SELECT groupArray((name, instance, toUnixTimestamp64Milli(at), state)), toUnixTimestamp64Milli(now64(3))
+     FROM progress FINAL`,
+    {},
+    LOOKUP,
+  );
+  const progress = (rows as string[][]).map(([name, instance, at, state]) => ({
+    name,
+    instance,
+    atMs: storedMs(state) ?? Number(at),
+    state,
+  }));
+  return { rows: progress, serverNowMs: Number(now) };
+}
+
 /**
  * When the server took a row, by its clock. The version `at` only grows, also when that clock is set back: else a row from
  * before would stand for the newest until the clock has caught up. So the true time is in the state.
  */
-const STORED_MS = "if(JSONHas(state, 'stored_ms'), JSONExtractInt(state, 'stored_ms'), toUnixTimestamp64Milli(at))";
-
-/** The newest row of every name and instance, and the server's clock. */
-export async function readProgress(store: Store): Promise<{ rows: ProgressRow[]; serverNowMs: number }> {
-  const rows = await store.queryRows(
-    `SELECT name, instance, ${STORED_MS}, state, toUnixTimestamp64Milli(now64(3)) FROM progress FINAL
-     UNION ALL SELECT '', '', 0, '', toUnixTimestamp64Milli(now64(3))`,
-  );
-  const progress = rows.map(row => ({
-    name: String(row[0]),
-    instance: String(row[1]),
-    atMs: Number(row[2]),
-    state: String(row[3]),
-  }));
-  return { rows: progress.filter(row => row.name !== ''), serverNowMs: Math.max(...rows.map(row => Number(row[4]))) };
+function storedMs(state: string): number | undefined {
+  const found = /"stored_ms":(\d+)\}$/.exec(state)?.[1];
+  return found === undefined ? undefined : Number(found);
 }
 
 /** `state`: a JSON object with something in it. */

@@ -26,7 +26,7 @@ describe('the statements for a cluster', () => {
     async (_start, sql) => {
       const [[formatted]] = await engine.store.queryRows('SELECT formatQuery({sql:String})', { sql });
       expect(formatted).toMatch(/ ON CLUSTER main\b/);
-      const [[again]] = await engine.store.queryRows('SELECT formatQuery({sql:String})', { sql: formatted });
+      const [[again]] = await engine.store.queryRows('SELECT formatQuery({sql:String})', { sql: String(formatted) });
       expect(again).toBe(formatted);
     },
   );

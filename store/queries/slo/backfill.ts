@@ -1,7 +1,7 @@
 /** How far the counting of SLOs that are new, or are counted in another way, has got: rows of `progress`. */
 import type { Store } from '../../types.js';
 import { literal } from '../literal.js';
-import { readProgress } from '../progress.js';
+import { type ProgressRow, readProgress } from '../progress.js';
 
 const NAME = 'slo-backfill';
 
@@ -36,13 +36,18 @@ export async function sloBackfills(
   tenant?: string,
 ): Promise<{ backfills: SloBackfill[]; serverNowMs: number }> {
   const { rows, serverNowMs } = await readProgress(store);
+  return { backfills: sloBackfillsIn(rows, tenant), serverNowMs };
+}
+
+/** Those that the rows of `progress` tell of. */
+export function sloBackfillsIn(rows: readonly ProgressRow[], tenant?: string): SloBackfill[] {
   const backfills = rows
     .filter(row => row.name === NAME)
     .flatMap(row => {
       const state = stateOf(row.state);
       return state === undefined ? [] : [{ ...state, atMs: row.atMs }];
     });
-  return { backfills: backfills.filter(each => tenant === undefined || each.tenant === tenant), serverNowMs };
+  return backfills.filter(each => tenant === undefined || each.tenant === tenant);
 }
 
 export async function saveSloBackfills(store: Store, backfills: readonly Omit<SloBackfill, 'atMs'>[]): Promise<void> {

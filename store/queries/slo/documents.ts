@@ -2,6 +2,7 @@
 import type { SloDefinition } from '../../../schemas/index.js';
 import type { Store } from '../../types.js';
 import { literal } from '../literal.js';
+import { LOOKUP } from '../lookup.js';
 
 export type SloDocumentSource = 'api' | 'folder';
 
@@ -113,7 +114,11 @@ async function read(
   order: string,
   parameters: Readonly<Record<string, string>>,
 ): Promise<SloDocumentVersion[]> {
-  const rows = await store.queryRows(`SELECT ${COLUMNS} FROM slo_documents FINAL WHERE ${where} ${order}`, parameters);
+  const rows = await store.queryRows(
+    `SELECT ${COLUMNS} FROM slo_documents FINAL WHERE ${where} ${order}`,
+    parameters,
+    LOOKUP,
+  );
   return rows.map(row => ({
     tenant: String(row[0]),
     kind: String(row[1]),

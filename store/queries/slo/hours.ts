@@ -5,6 +5,7 @@
  */
 import type { Store } from '../../types.js';
 import { literal } from '../literal.js';
+import { LOOKUP } from '../lookup.js';
 import { writeProgress } from '../progress.js';
 import { type SloCells, secondsOf } from './counts.js';
 
@@ -83,6 +84,7 @@ export async function unsummedHours(
      WHERE tenant = {tenant:String} AND slo = {slo:String} AND definition = {definition:String}
        AND minute >= toDateTime({from:UInt32}) AND minute < toDateTime({to:UInt32}) AND computed_at >= ${COVERED}`,
     { ...cells, ...secondsOf(fromMinute, toMinute) },
+    LOOKUP,
   );
   return rows.map(([minute]) => Number(minute));
 }

@@ -184,7 +184,10 @@ describe('past the check, with the settings of the path alone', () => {
     ['rows', 396, 'SELECT number FROM numbers(101)'],
     ['bytes', 396, "SELECT repeat('x', 999900 + number) FROM numbers(30)"],
   ])('a query has no more %s than its limit', async (_what, code, sql) => {
-    const error = await store.queryRaw(sql, 'CSV', undefined, options).catch(thrown => thrown);
+    const error = await store.queryRaw(sql, 'CSV', undefined, options).then(
+      () => expect.unreachable('it was answered'),
+      thrown => thrown,
+    );
     // By its own limit: another one would have stopped it, too, later.
     expect(error).toMatchObject({ clickhouseCode: code });
     if (code === 159) expect(error.message).toMatch(/maximum: 1000/);

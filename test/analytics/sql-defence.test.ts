@@ -156,6 +156,9 @@ describe('past the check, with the settings of the path alone', () => {
     });
     const runner = new SqlRunner({ sqlStore: { ...sqlStoreOf(store), store: spy }, tenant: 'default', sql: LIMITS });
     await runner.run('SELECT 1', 'CSV');
+  });
+
+  test('its session is read-only', () => {
     expect(options.settings?.readonly).toBe(1);
   });
 
@@ -175,12 +178,18 @@ describe('past the check, with the settings of the path alone', () => {
   });
 
   test.each([
-    ['time', 'SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number))'],
-    ['time asleep', 'SELECT sum(sleepEachRow(0.5)) FROM numbers(1000)'],
-    ['memory', 'SELECT length(groupArray(toString(number))) FROM numbers(100000000)'],
-    ['rows', 'SELECT number FROM numbers(101)'],
-    ['bytes', "SELECT repeat('x', 999900 + number) FROM numbers(30)"],
-  ])('a query has no more %s than its limit', async (_what, sql) => {
-    await expect(store.queryRaw(sql, 'CSV', undefined, options)).rejects.toThrow();
+    ['time', 159, 'SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number))'],
+    ['time asleep', 159, 'SELECT sum(sleepEachRow(0.00003)) FROM numbers(1000000)'],
+    ['memory', 241, 'SELECT length(groupArray(toString(number))) FROM numbers(100000000)'],
+    ['rows', 396, 'SELECT number FROM numbers(101)'],
+    ['bytes', 396, "SELECT repeat('x', 999900 + number) FROM numbers(30)"],
+  ])('a query has no more %s than its limit', async (_what, code, sql) => {
+    const error = await store.queryRaw(sql, 'CSV', undefined, options).then(
+      () => expect.unreachable('it was answered'),
+      thrown => thrown,
+    );
+    // By its own limit: another one would have stopped it, too, later.
+    expect(error).toMatchObject({ clickhouseCode: code });
+    if (code === 159) expect(error.message).toMatch(/maximum: 1000/);
   });
 });

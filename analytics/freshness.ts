@@ -54,6 +54,33 @@ export async function readFreshness(parts: FreshnessParts): Promise<Progress> {
   return progressOf(partitions, rows, serverNowMs, parts.limits.instanceAliveMs);
 }
 
+/** Rows of others say nothing about answers. */
+const TELLING = new Set(['stitcher', 'rollup', 'slo']);
+const MILLISECOND = 1;
+
+/**
+ * As `readFreshness` before `ask`, but both at the same time: what was stored in `progress` before they began was true by
+ * then, and what it tells of is in the answer. Where something was stored since, which is rare, it is asked again. The
+ * servers of a cluster have a clock each: there it is one after the other.
+ */
+export async function withFreshness<Answer>(
+  parts: FreshnessParts,
+  ask: () => Promise<Answer>,
+): Promise<{ progress: Progress; answer: Answer }> {
+  if (parts.store.cluster !== undefined) return { progress: await readFreshness(parts), answer: await ask() };
+  const beganMs = performance.now();
+  const known = async () => {
+    const partitions = await readOffsets(parts);
+    const { rows, serverNowMs } = await readProgress(parts.store);
+    // On the store's clock they began no earlier than this.
+    const beganServerMs = serverNowMs - Math.ceil(performance.now() - beganMs) - MILLISECOND;
+    const isOfBefore = rows.every(({ name, atMs }) => !TELLING.has(name) || atMs < beganServerMs);
+    return { progress: progressOf(partitions, rows, serverNowMs, parts.limits.instanceAliveMs), isOfBefore };
+  };
+  const [{ progress, isOfBefore }, answer] = await Promise.all([known(), ask()]);
+  return { progress, answer: isOfBefore ? answer : await ask() };
+}
+
 /** As `readFreshness`; settled only when the counts of SLOs have followed, too. */
 export async function readCountedFreshness(parts: FreshnessParts): Promise<CountedProgress> {
   const partitions = await readOffsets(parts);

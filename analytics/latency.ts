@@ -16,7 +16,7 @@ import {
   sketchLatency,
 } from '../store/index.js';
 import { ApiError } from './errors.js';
-import { readFreshness } from './freshness.js';
+import { type Progress, readFreshness, withFreshness } from './freshness.js';
 import type { Parts } from './settings.js';
 import { windowAnswer, windowOf } from './window.js';
 
@@ -39,13 +39,7 @@ export async function answerLatency(parts: Parts, parameters: LatencyParameters)
     quantiles: parameters.quantile ?? DEFAULT_QUANTILES,
     stepNs: parameters.step,
   };
-  const isShort = window.toNs - window.fromNs <= SHORT_NS;
-  // Before the question: so what is settled is in the answer.
-  const [progress, counted] = await Promise.all([
-    readFreshness(parts),
-    isShort ? undefined : methodFor(parts, question),
-  ]);
-  const { cells, method } = await cellsOf(parts, question, counted);
+  const { progress, cells, method } = await readCells(parts, question);
   if (cells.length > MAX_GROUPS) {
     throw new ApiError(
       'API_TOO_MANY_GROUPS',
@@ -60,18 +54,23 @@ export async function answerLatency(parts: Parts, parameters: LatencyParameters)
   };
 }
 
-/** `counted` is the method where it is known already. */
-async function cellsOf(
-  parts: Parts,
-  question: LatencyQuestion,
-  counted: Method | undefined,
-): Promise<{ cells: LatencyCell[]; method: Method }> {
+interface Cells {
+  readonly progress: Progress;
+  readonly cells: readonly LatencyCell[];
+  readonly method: Method;
+}
+
+async function readCells(parts: Parts, question: LatencyQuestion): Promise<Cells> {
   const { store, limits } = parts;
-  const few = counted ? undefined : await latencyOfFew(store, question, MAX_GROUPS + 1, limits.exactTraces);
-  if (few !== undefined) return { cells: few, method: 'exact' };
-  const method = counted ?? (await methodFor(parts, question));
+  if (question.toNs - question.fromNs <= SHORT_NS) {
+    const ask = () => latencyOfFew(store, question, MAX_GROUPS + 1, limits.exactTraces);
+    const { progress, answer } = await withFreshness(parts, ask);
+    if (answer !== undefined) return { progress, cells: answer, method: 'exact' };
+  }
+  // Before the question: so what is settled is in the answer.
+  const [progress, method] = await Promise.all([readFreshness(parts), methodFor(parts, question)]);
   const asked = method === 'exact' ? exactLatency : sketchLatency;
-  return { cells: await asked(store, question, MAX_GROUPS + 1), method };
+  return { progress, cells: await asked(store, question, MAX_GROUPS + 1), method };
 }
 
 /** Whatever comes in after it was counted: there are hardly more traces than that. */

@@ -171,7 +171,8 @@ SETTINGS do_not_merge_across_partitions_select_final = 1`;
 /**
  * One cell per minute (of trace end) and key; a pure function of \`traces\`, recomputed whole when its minute is dirty.
  * \`seen\` says how much of its minute the cell was computed from (store/queries/rollups.ts), so of two writers the one that saw more wins; a cell that
- * lost its last trace is rewritten with \`is_deleted = 1\`. The sketch's relative error is 1 % (quantileDD).
+ * lost its last trace is rewritten with \`is_deleted = 1\`. The sketch's relative error is 1 % (quantileDD). Rows are wide, a
+ * kilobyte each, and reading sketches is all that a question about a day costs: hence the small granules.
  */
 const LATENCY_ROLLUP = (days: number) => `
 CREATE TABLE IF NOT EXISTS latency_rollup (
@@ -196,7 +197,8 @@ CREATE TABLE IF NOT EXISTS latency_rollup (
 ) ENGINE = ReplacingMergeTree(seen, is_deleted)
 PARTITION BY tuple()
 ORDER BY (tenant, minute, country, region, locality, service, operation)
-TTL received + INTERVAL ${days} DAY`;
+TTL received + INTERVAL ${days} DAY
+SETTINGS index_granularity = 512`;
 
 /** Where each stitcher, and the rollups, have got to: what \`freshness.settled\` is computed from. */
 const PROGRESS = `

@@ -7,7 +7,7 @@
  * took 71 ms for 200 k traces and 240 ms for 3 M; `ORDER BY version DESC LIMIT 1 BY trace_id` 92 ms and 1.25 s.
  */
 import { StoreError } from '../errors.js';
-import type { QueryOptions, QueryParameters, Store } from '../types.js';
+import type { QueryOptions, Store } from '../types.js';
 import { LOOKUP } from './lookup.js';
 
 export type LatencyDimension = 'location' | 'locality' | 'region' | 'country' | 'service' | 'operation' | 'environment';
@@ -73,26 +73,25 @@ export function placeCondition(location: string | undefined): string {
   return `(${equals('locality')} OR ${equals('region')} OR ${equals('country')})`;
 }
 
-function rootCondition(question: Pick<LatencyQuestion, 'service' | 'operation'>): string {
-  const conditions: string[] = [];
-  if (question.service !== undefined) conditions.push('service = {service:String}');
-  if (question.operation !== undefined) conditions.push('operation = {operation:String}');
-  return conditions.join(' AND ') || '1';
+/** What both tables are asked for, but for the time. */
+function asked({ location, service, operation }: LatencyQuestion): string {
+  const conditions = ['tenant = {tenant:String}'];
+  if (location !== undefined) conditions.push(placeCondition(location));
+  if (service !== undefined) conditions.push('service = {service:String}');
+  if (operation !== undefined) conditions.push('operation = {operation:String}');
+  return conditions.join(' AND ');
 }
 
-/** Current revisions ending in [fromNs, toNs), from parameters named `${prefix}_…`. */
-function endCondition(prefix: string): string {
-  return `end_minute >= toDateTime({${prefix}_first_minute:UInt32}) AND end_minute <= toDateTime({${prefix}_last_minute:UInt32})
-    AND end >= fromUnixTimestamp64Nano({${prefix}_from:Int64}) AND end < fromUnixTimestamp64Nano({${prefix}_to:Int64})`;
+/** Numbers are in the text: as parameters they would take longer than the reading of a city's traces. */
+function minutesIn(fromNs: bigint, toNs: bigint): string {
+  const last = minuteOf(toNs > 0n ? toNs - 1n : 0n);
+  return `end_minute >= toDateTime(${minuteOf(fromNs)}) AND end_minute <= toDateTime(${last})`;
 }
 
-function endParameters(prefix: string, fromNs: bigint, toNs: bigint): QueryParameters {
-  return {
-    [`${prefix}_first_minute`]: String(minuteOf(fromNs)),
-    [`${prefix}_last_minute`]: String(minuteOf(toNs > 0n ? toNs - 1n : 0n)),
-    [`${prefix}_from`]: String(fromNs),
-    [`${prefix}_to`]: String(toNs),
-  };
+/** Of the revisions' exact ends. */
+function endsIn(fromNs: bigint, toNs: bigint): string {
+  const exactly = `end >= fromUnixTimestamp64Nano(${fromNs}) AND end < fromUnixTimestamp64Nano(${toNs})`;
+  return `${minutesIn(fromNs, toNs)} AND ${exactly}`;
 }
 
 export function commonParameters(question: Pick<LatencyQuestion, 'tenant' | 'location' | 'service' | 'operation'>) {
@@ -103,15 +102,20 @@ export function commonParameters(question: Pick<LatencyQuestion, 'tenant' | 'loc
   return parameters;
 }
 
-function stepOf(question: LatencyQuestion, ns: string): string {
-  return question.stepNs === undefined ? 'toInt64(0)' : `intDiv(${ns}, ${question.stepNs}) * ${question.stepNs}`;
-}
-
-/** `AS k0, …, AS step_start` and the names alone. */
-function keyColumns(question: LatencyQuestion, ns: string): { select: string; names: string } {
-  const names = [...question.groupBy.map((_, index) => `k${index}`), 'step_start'];
-  const expressions = [...question.groupBy.map(dimension => DIMENSION_SQL[dimension]), stepOf(question, ns)];
-  return { select: expressions.map((sql, index) => `${sql} AS ${names[index]}`).join(', '), names: names.join(', ') };
+/** `AS k0, …, AS step_start,` and the clauses that group and order by them: all empty where there is one group. */
+function keyColumns(
+  { groupBy, stepNs }: LatencyQuestion,
+  ns: string,
+): { select: string; names: string; grouped: string; ordered: string } {
+  const names = groupBy.map((_, index) => `k${index}`);
+  const columns = groupBy.map((dimension, index) => `${DIMENSION_SQL[dimension]} AS k${index}, `);
+  if (stepNs !== undefined) {
+    names.push('step_start');
+    columns.push(`intDiv(${ns}, ${stepNs}) * ${stepNs} AS step_start, `);
+  }
+  const list = names.join(', ');
+  if (list === '') return { select: '', names: '', grouped: '', ordered: '' };
+  return { select: columns.join(''), names: `${list}, `, grouped: `GROUP BY ${list}`, ordered: `ORDER BY ${list}` };
 }
 
 const LEVEL = /^(0|1|0?\.\d+(e-\d+)?|\d(\.\d+)?e-\d+)$/;
@@ -135,22 +139,29 @@ const LONGEST_NS = 1e20;
 function sketchQuantiles(quantiles: readonly number[], state: string): string {
   const ranks = levels(quantiles.map(quantile => Math.min(quantile, 1 - 1e-12)));
   const last = `arrayReduce('quantilesDDState(${SKETCH_RELATIVE_ERROR}, 0.5)', [toFloat64(${LONGEST_NS})])`;
-  const merged = `arrayReduce('quantilesDDMerge(${SKETCH_RELATIVE_ERROR}, ${ranks})', [${state}, ${last}])`;
-  return `arrayMap(ns -> ns / 1e6, ${merged})`;
+  return `arrayReduce('quantilesDDMerge(${SKETCH_RELATIVE_ERROR}, ${ranks})', [${state}, ${last}])`;
 }
 
-function toCell(question: LatencyQuestion, row: readonly unknown[]): LatencyCell {
-  const width = question.groupBy.length;
-  return {
-    key: row.slice(0, width).map(String),
-    stepStartNs: BigInt(String(row[width])),
-    traces: Number(row[width + 1]),
-    errors: Number(row[width + 2]),
-    unknown: Number(row[width + 3]),
-    incomplete: Number(row[width + 4]),
-    latencyMs: (row[width + 5] as unknown[]).map(Number),
-  };
+/** Those with traces: where there is one group, its row is there without any, too. */
+function cellsOf({ groupBy, stepNs }: LatencyQuestion, rows: readonly (readonly unknown[])[]): LatencyCell[] {
+  const cells = rows.map(row => {
+    const step = stepNs === undefined ? [] : row.slice(groupBy.length, groupBy.length + 1);
+    const [traces, errors, unknown, incomplete, latencyNs] = row.slice(groupBy.length + step.length);
+    return {
+      key: row.slice(0, groupBy.length).map(String),
+      stepStartNs: BigInt(String(step[0] ?? 0)),
+      traces: Number(traces),
+      errors: Number(errors),
+      unknown: Number(unknown),
+      incomplete: Number(incomplete),
+      latencyMs: (latencyNs as unknown[]).map(ns => Number(ns) / 1e6),
+    };
+  });
+  return cells.filter(({ traces }) => traces > 0);
 }
+
+/** Service and operation are not in the key: looking at them would read more than it saves. */
+const OF_ANY_ROOT = { service: undefined, operation: undefined };
 
 /**
  * Revisions (superseded ones and tombstones included: an upper bound of the traces) in the window's minutes and place,
@@ -160,10 +171,9 @@ export async function countRevisions(store: Store, question: LatencyQuestion, li
   const [[count]] = await store.queryRows(
     `SELECT count() FROM (
        SELECT 1 FROM trace_revisions
-       WHERE tenant = {tenant:String} AND end_minute >= toDateTime({w_first_minute:UInt32})
-         AND end_minute <= toDateTime({w_last_minute:UInt32}) AND ${placeCondition(question.location)}
+       WHERE ${minutesIn(question.fromNs, question.toNs)} AND ${asked({ ...question, ...OF_ANY_ROOT })}
        LIMIT ${Math.trunc(limit) + 1})`,
-    { ...commonParameters(question), ...endParameters('w', question.fromNs, question.toNs) },
+    commonParameters(question),
   );
   return Number(count);
 }
@@ -200,16 +210,14 @@ export async function exactLatency(
 ): Promise<LatencyCell[]> {
   const key = keyColumns(question, 'toUnixTimestamp64Nano(end)');
   const rows = await store.queryRows(
-    `SELECT ${key.select}, count(), countIf(error), countIf(NOT has_root), countIf(NOT complete),
-            arrayMap(ns -> ns / 1e6, quantilesExactIf(${levels(question.quantiles)})(duration_ns, has_root))
-     FROM trace_revisions FINAL
-     WHERE tenant = {tenant:String} AND ${endCondition('w')} AND ${placeCondition(question.location)}
-       AND ${rootCondition(question)}
-     GROUP BY ${key.names} ORDER BY ${key.names} LIMIT ${Math.trunc(maxCells)}`,
-    { ...commonParameters(question), ...endParameters('w', question.fromNs, question.toNs) },
+    `SELECT ${key.select} count(), countIf(error), countIf(NOT has_root), countIf(NOT complete),
+            quantilesExactIf(${levels(question.quantiles)})(duration_ns, has_root)
+     FROM trace_revisions FINAL WHERE ${asked(question)} AND ${endsIn(question.fromNs, question.toNs)}
+     ${key.grouped} ${key.ordered} LIMIT ${Math.trunc(maxCells)}`,
+    commonParameters(question),
     { settings: { ...CURRENT_REVISIONS.settings, ...settings } },
   );
-  return rows.map(row => toCell(question, row));
+  return cellsOf(question, rows);
 }
 
 /** Can whole minutes come from `latency_rollup`? It has no environment, and a minute must not straddle steps. */
@@ -221,8 +229,8 @@ function rollupServes(question: LatencyQuestion): boolean {
 /** What of the window lies before and behind its whole minutes. */
 function edgesOf({ fromNs, toNs }: LatencyQuestion, wholeFromNs: bigint, wholeToNs: bigint): string[] {
   const edges: string[] = [];
-  if (fromNs < wholeFromNs) edges.push(endCondition('head'));
-  if (wholeToNs < toNs) edges.push(endCondition('tail'));
+  if (fromNs < wholeFromNs) edges.push(endsIn(fromNs, wholeFromNs));
+  if (wholeToNs < toNs) edges.push(endsIn(wholeToNs, toNs));
   return edges;
 }
 
@@ -238,39 +246,29 @@ export async function sketchLatency(store: Store, question: LatencyQuestion, max
   const raw = keyColumns(question, 'toUnixTimestamp64Nano(end)');
   const rolled = keyColumns(question, 'toInt64(toUnixTimestamp(minute)) * 1000000000');
   const parts: string[] = [];
-  const edges = wholeFromNs < wholeToNs ? edgesOf(question, wholeFromNs, wholeToNs) : [endCondition('w')];
+  const edges = wholeFromNs < wholeToNs ? edgesOf(question, wholeFromNs, wholeToNs) : [endsIn(fromNs, toNs)];
   if (edges.length > 0) {
     parts.push(`
-      SELECT ${raw.select}, count() AS n, countIf(error) AS e, countIf(NOT has_root) AS u, countIf(NOT complete) AS i,
+      SELECT ${raw.select} count() AS n, countIf(error) AS e, countIf(NOT has_root) AS u, countIf(NOT complete) AS i,
              quantilesDDStateIf(${SKETCH_RELATIVE_ERROR}, 0.5)(toFloat64(duration_ns), has_root) AS sketch
-      FROM trace_revisions FINAL
-      WHERE tenant = {tenant:String} AND (${edges.map(edge => `(${edge})`).join(' OR ')})
-        AND ${placeCondition(question.location)} AND ${rootCondition(question)}
-      GROUP BY ${raw.names}`);
+      FROM trace_revisions FINAL WHERE ${asked(question)} AND (${edges.map(edge => `(${edge})`).join(' OR ')})
+      ${raw.grouped}`);
   }
   if (wholeFromNs < wholeToNs) {
     parts.push(`
-      SELECT ${rolled.select}, sum(traces) AS n, sum(errors) AS e, sum(unknown) AS u, sum(incomplete) AS i,
+      SELECT ${rolled.select} sum(traces) AS n, sum(errors) AS e, sum(unknown) AS u, sum(incomplete) AS i,
              quantilesDDMergeState(${SKETCH_RELATIVE_ERROR}, 0.5)(latency) AS sketch
-      FROM latency_rollup FINAL
-      WHERE tenant = {tenant:String} AND minute >= toDateTime({whole_from:UInt32}) AND minute < toDateTime({whole_to:UInt32})
-        AND ${placeCondition(question.location)} AND ${rootCondition(question)}
-      GROUP BY ${rolled.names}`);
+      FROM latency_rollup FINAL WHERE ${asked(question)}
+        AND minute >= toDateTime(${minuteOf(wholeFromNs)}) AND minute < toDateTime(${minuteOf(wholeToNs)})
+      ${rolled.grouped}`);
   }
   const rows = await store.queryRows(
-    `SELECT ${raw.names}, sum(n), sum(e), sum(u), sum(i),
+    `SELECT ${raw.names} sum(n), sum(e), sum(u), sum(i),
             ${sketchQuantiles(question.quantiles, `quantilesDDMergeState(${SKETCH_RELATIVE_ERROR}, 0.5)(sketch)`)}
      FROM (${parts.join(' UNION ALL ')})
-     GROUP BY ${raw.names} ORDER BY ${raw.names} LIMIT ${Math.trunc(maxCells)}`,
-    {
-      ...commonParameters(question),
-      ...endParameters('w', fromNs, toNs),
-      ...endParameters('head', fromNs, wholeFromNs),
-      ...endParameters('tail', wholeToNs, toNs),
-      whole_from: String(minuteOf(wholeFromNs)),
-      whole_to: String(minuteOf(wholeToNs)),
-    },
+     ${raw.grouped} ${raw.ordered} LIMIT ${Math.trunc(maxCells)}`,
+    commonParameters(question),
     CURRENT_REVISIONS,
   );
-  return rows.map(row => toCell(question, row));
+  return cellsOf(question, rows);
 }

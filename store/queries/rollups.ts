@@ -13,6 +13,7 @@
 import { perShard } from '../cluster.js';
 import type { Store } from '../types.js';
 import { SKETCH_RELATIVE_ERROR } from './latency.js';
+import { LOOKUP } from './lookup.js';
 import { among, MAX_MINUTES, type Minute, WEIGHT } from './minutes.js';
 
 export interface DirtyMinute extends Minute {
@@ -39,6 +40,7 @@ export async function minutesWrittenSince(
     `SELECT DISTINCT tenant, toUnixTimestamp(end_minute) FROM trace_revisions
      WHERE written_at >= fromUnixTimestamp64Milli({since:Int64})`,
     { since: String(sinceMs > Number(now) ? 0 : Math.max(0, Math.trunc(sinceMs))) },
+    LOOKUP,
   );
   return { minutes: rows.map(row => ({ tenant: String(row[0]), minute: Number(row[1]) })), serverNowMs: Number(now) };
 }

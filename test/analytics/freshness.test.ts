@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { progressOf } from '../../analytics/freshness.js';
+import { progressOf, withFreshness } from '../../analytics/freshness.js';
 import { LatencyAnswer } from '../../schemas/index.js';
 import type { ProgressRow, Store } from '../../store/index.js';
 import { errorOf, startApi, type TestApi } from './support/api.js';
@@ -42,6 +42,49 @@ function rollup(coveredMs: number, instance = 'a'): ProgressRow {
 
 const ROLLED_UP = rollup(NOW - 1_000);
 const isSettled = (rows: readonly ProgressRow[], log = LOG) => progressOf(log, rows, NOW, ALIVE_MS).settled;
+
+describe('an answer that is asked for together with its freshness', () => {
+  /** A store of which nothing but `progress` is asked, by a clock that says NOW. */
+  function asked(rows: readonly ProgressRow[], { tookMs = 0, cluster = undefined as string | undefined } = {}) {
+    const order: string[] = [];
+    const store = {
+      cluster,
+      queryRows: async () => {
+        order.push('progress');
+        await new Promise(resolve => setTimeout(resolve, tookMs));
+        return [[rows.map(({ name, instance, atMs, state }) => [name, instance, String(atMs), state]), String(NOW)]];
+      },
+    } as unknown as Store;
+    const limits = { instanceAliveMs: ALIVE_MS } as Parameters<typeof withFreshness>[0]['limits'];
+    const ask = async () => order.push('answer');
+    return withFreshness({ store, offsets: async () => LOG, limits }, ask).then(({ progress, answer }) => {
+      return { settled: progress.settled, answer, order };
+    });
+  }
+  const EARLIER = { ...ROLLED_UP, atMs: NOW - 1_000 };
+
+  test('is asked once where all that is known was stored before', async () => {
+    expect(await asked([stitcher(), EARLIER])).toMatchObject({ settled: true, answer: expect.any(Number) });
+    expect((await asked([stitcher(), EARLIER])).order.filter(what => what === 'answer')).toHaveLength(1);
+    const other = { name: 'slo-backfill', instance: 'x', atMs: NOW, state: '{}' };
+    expect((await asked([stitcher(), EARLIER, other])).order.filter(what => what === 'answer')).toHaveLength(1);
+  });
+
+  test.each<[string, readonly ProgressRow[], number]>([
+    ['stored at the same time', [stitcher(), ROLLED_UP], 0],
+    ['stored while progress was read', [stitcher({}, 'a', NOW - 50), EARLIER], 80],
+    ['stored by a clock that was set back since', [stitcher(), { ...ROLLED_UP, atMs: NOW + 60_000 }], 0],
+  ])('is asked again where something was %s', async (_why, rows, tookMs) => {
+    const { answer, order } = await asked(rows, { tookMs });
+    expect(order.filter(what => what === 'answer')).toHaveLength(2);
+    // The second one is given.
+    expect(answer).toBe(order.length);
+  });
+
+  test('is asked for afterwards on a cluster, whose servers have a clock each', async () => {
+    expect((await asked([stitcher(), EARLIER], { cluster: 'main' })).order).toEqual(['progress', 'answer']);
+  });
+});
 
 describe('settled', () => {
   test('is true when everything is stored, closed, audited and rolled up', () => {

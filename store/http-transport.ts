@@ -42,6 +42,15 @@ const GZIP_LEVEL = 1;
 /** What is longer goes into the body: a URL may have 4 to 8 kB on its way. */
 const MAX_PARAMETERS_CHARACTERS = 2_048;
 
+export interface TransportOptions {
+  /** The part of the connections that it may open. */
+  readonly share?: number;
+  /** Of every statement; none where it may not be there yet. */
+  readonly database?: string | undefined;
+  /** As large as an answer may be, unpacked; 512 MiB. */
+  readonly maxResultBytes?: number;
+}
+
 interface Body {
   readonly bytes: string | Uint8Array;
   readonly headers: Readonly<Record<string, string>>;
@@ -54,9 +63,13 @@ export class HttpTransport {
   /** Of every call, already encoded. */
   readonly #search: string;
   readonly #isGzipped: boolean;
+  readonly #maxResultBytes: number;
 
-  /** `share` is the part of the connections that it may open. */
-  constructor(connection: Connection, { share = 1, database }: { share?: number; database?: string | undefined } = {}) {
+  constructor(
+    connection: Connection,
+    { share = 1, database, maxResultBytes = MAX_RESULT_BYTES }: TransportOptions = {},
+  ) {
+    this.#maxResultBytes = maxResultBytes;
     const { protocol, hostname, port, pathname } = new URL(connection.url);
     const isTls = protocol === 'https:';
     this.#isGzipped = connection.compression === 'gzip';
@@ -87,7 +100,7 @@ export class HttpTransport {
       if (stopped !== undefined) throw stopped;
       return new Promise<Answer>((resolve, reject) => {
         const request = this.#request(this.#optionsOf('POST', search, body), message => {
-          read(message).then(resolve, reject);
+          read(message, this.#maxResultBytes).then(resolve, reject);
         });
         request.once('error', reject);
         stop = reason => {
@@ -157,13 +170,13 @@ export class HttpTransport {
   }
 }
 
-async function read(message: IncomingMessage): Promise<Answer> {
-  const body = await collect(message);
+async function read(message: IncomingMessage, maxBytes: number): Promise<Answer> {
+  const body = await collect(message, maxBytes);
   if (message.statusCode !== 200) throw serverError(message.statusCode ?? 0, body.toString());
   return { body, contentType: message.headers['content-type'] ?? 'application/octet-stream' };
 }
 
-function collect(message: IncomingMessage): Promise<Buffer> {
+function collect(message: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const isGzipped = message.headers['content-encoding'] === 'gzip';
   return new Promise((resolve, reject) => {
     const stream = isGzipped ? message.pipe(createGunzip()) : message;
@@ -172,8 +185,8 @@ function collect(message: IncomingMessage): Promise<Buffer> {
     stream.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       byteLength += chunk.length;
-      if (byteLength <= MAX_RESULT_BYTES) return;
-      reject(new StoreError('STORE_TOO_LARGE', `the result has more than ${MAX_RESULT_BYTES} bytes`));
+      if (byteLength <= maxBytes) return;
+      reject(new StoreError('STORE_TOO_LARGE', `the result has more than ${maxBytes} bytes`));
       message.destroy();
     });
     stream.once('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, byteLength)));

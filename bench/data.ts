@@ -34,17 +34,17 @@ export function loadData(): BenchData {
   return { name: path.slice(path.lastIndexOf('/') + 1), jsonBodies, bodies, spans, bytes };
 }
 
-/** The same requests with other trace ids: what a receiver has not seen yet. */
+/** The same requests with other trace ids: what a receiver has not seen yet. `round`: below 65,536. */
 export function bodiesWithOtherIds(data: BenchData, round: number): readonly Uint8Array[] {
   if (round === 0) return data.bodies;
   const change = (_: string, hex: string) =>
-    `"traceId":"${(Number.parseInt(hex, 16) ^ round).toString(16).padStart(2, '0')}`;
+    `"traceId":"${(Number.parseInt(hex, 16) ^ round).toString(16).padStart(4, '0')}`;
   return data.jsonBodies.map(body =>
     jsonToProtobuf(
       Buffer.from(
         Buffer.from(body)
           .toString('utf8')
-          .replace(/"traceId":"([0-9a-fA-F]{2})/g, change),
+          .replace(/"traceId":"([0-9a-fA-F]{4})/g, change),
       ),
     ),
   );

@@ -97,7 +97,7 @@ interface Flood {
 /** Requests leave by the clock, whether the earlier ones were answered or not, as of many exporters that know nothing of each other. */
 async function burst(program: BenchProgram, data: BenchData, spansPerS: number): Promise<Flood> {
   const bodies = Array.from({ length: BURST_ROUNDS }, (_, round) =>
-    batched(bodiesWithOtherIds(data, 0xff - round), BURST_SPANS_PER_REQUEST, data),
+    batched(bodiesWithOtherIds(data, 0xffff - round), BURST_SPANS_PER_REQUEST, data),
   ).flat();
   const spans = bodies.map(spansOf);
   const sender = httpSender(program.httpPort, BURST_CONNECTIONS);

@@ -37,8 +37,10 @@ export function loadData(): BenchData {
 /** The same requests with other trace ids: what a receiver has not seen yet. `round`: below 65,536. */
 export function bodiesWithOtherIds(data: BenchData, round: number): readonly Uint8Array[] {
   if (round === 0) return data.bodies;
+  // The first digits differ first: ids of two rounds that lay side by side would be stored as one and a bit.
+  const digits = ((round & 0xff) << 8) | (round >> 8);
   const change = (_: string, hex: string) =>
-    `"traceId":"${(Number.parseInt(hex, 16) ^ round).toString(16).padStart(4, '0')}`;
+    `"traceId":"${(Number.parseInt(hex, 16) ^ digits).toString(16).padStart(4, '0')}`;
   return data.jsonBodies.map(body =>
     jsonToProtobuf(
       Buffer.from(

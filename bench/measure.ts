@@ -9,8 +9,9 @@ export interface Figure {
   readonly high: number;
 }
 
-const RUNS = 7;
-const WARM_UP_RUNS = 2;
+const RUNS = 15;
+/** As a process that has been running for a while: what the compiler does at first, on threads of its own, is over by then. */
+const WARM_UP_CPU_S = 1.5;
 
 function cpuSeconds(): number {
   const { user, system } = process.cpuUsage();
@@ -19,12 +20,12 @@ function cpuSeconds(): number {
 
 /** Runs `work` (over `spans` spans) several times; the figure is spans per CPU-second. */
 export async function measure(stage: string, spans: number, work: () => void | Promise<void>): Promise<Figure> {
+  for (const started = cpuSeconds(); cpuSeconds() - started < WARM_UP_CPU_S; ) await work();
   const rates: number[] = [];
-  for (let run = 0; run < RUNS + WARM_UP_RUNS; run++) {
+  for (let run = 0; run < RUNS; run++) {
     const before = cpuSeconds();
     await work();
-    const rate = spans / (cpuSeconds() - before);
-    if (run >= WARM_UP_RUNS) rates.push(rate);
+    rates.push(spans / (cpuSeconds() - before));
   }
   return figure(stage, 'spans/CPU-s', rates);
 }

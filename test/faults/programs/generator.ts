@@ -17,6 +17,12 @@ const random = mulberry32(plan.seed ^ 0x5bd1e995);
 const ledger = await LedgerWriter.open(settings.ledger);
 const requests = planLoad(plan);
 const RETRY_MS = 100;
+/**
+ * So many batches of one trace are given up at most, however long nobody answers: the judge goes through all sets of them.
+ * When it is told to stop, each sender gives up one more.
+ */
+const MAX_GIVEN_UP = 6;
+const givenUp = new Map<string, number>();
 
 let next = 0;
 let acked = 0;
@@ -65,10 +71,19 @@ async function deliver(id: number): Promise<void> {
       writeSync(1, `acked ${acked}\n`);
       return;
     }
-    if (isStopping || random() < giveUp) return;
+    const isTired = random() < giveUp;
+    if (isStopping || (isTired && mayGiveUp(request))) return;
     await sleep(RETRY_MS);
     await ledger.append({ again: batch });
   }
+}
+
+/** Counts it, if so. */
+function mayGiveUp(request: object): boolean {
+  const traceIds = new Set(JSON.stringify(request).match(/(?<="traceId":")[^"]+/g));
+  const isOften = [...traceIds].some(traceId => (givenUp.get(traceId) ?? 0) >= MAX_GIVEN_UP);
+  if (!isOften) for (const traceId of traceIds) givenUp.set(traceId, (givenUp.get(traceId) ?? 0) + 1);
+  return !isOften;
 }
 
 async function sender(): Promise<void> {

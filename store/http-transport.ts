@@ -102,7 +102,7 @@ export class HttpTransport {
         const request = this.#request(this.#optionsOf('POST', search, body), message => {
           read(message, this.#maxResultBytes).then(resolve, reject);
         });
-        request.once('error', reject);
+        request.on('error', reject);
         stop = reason => {
           reject(reason);
           request.destroy();
@@ -119,7 +119,7 @@ export class HttpTransport {
     };
   }
 
-  /** Whether there is somebody. Waits for as long as it takes. */
+  /** Whether there is somebody who answers in time. */
   ping(timeoutMs: number): Promise<boolean> {
     const path = `${this.#options.path?.replace(/\/$/, '')}/ping`;
     return new Promise(resolve => {
@@ -190,8 +190,8 @@ function collect(message: IncomingMessage, maxBytes: number): Promise<Buffer> {
       message.destroy();
     });
     stream.once('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, byteLength)));
-    stream.once('error', reject);
+    stream.on('error', reject);
     // A connection that breaks ends the message, not what it is piped into.
-    if (isGzipped) message.once('error', reject);
+    if (isGzipped) message.on('error', reject);
   });
 }

@@ -53,15 +53,26 @@ function errorOriginOf(row: RevisionRow): TraceAnswer['error_origin'] {
   };
 }
 
+/** Sections follow each other without a gap, the first from the root's start. */
 function criticalPathOf(row: RevisionRow): TraceAnswer['critical_path'] {
-  return row.path_kind.map((kind, index) => ({
-    kind,
-    span_id: row.path_span_id[index],
-    caller: kind === 'link' ? row.path_caller[index] : null,
-    service: row.path_service[index],
-    operation: row.path_operation[index],
-    tier: row.path_tier[index],
-    offset_ms: milliseconds(row.path_offset_ns[index]),
-    self_ms: milliseconds(row.path_self_ns[index]),
-  }));
+  let offsetNs = 0n;
+  return row.path_sections.map((section, index) => {
+    const [kind, caller, service, operation, tier] = JSON.parse(section) as [
+      kind: 'service' | 'link',
+      ...names: [string, string, string, string],
+    ];
+    const selfNs = BigInt(row.path_self_ns[index]);
+    const offset_ms = milliseconds(offsetNs);
+    offsetNs += selfNs;
+    return {
+      kind,
+      span_id: row.path_span_id[index],
+      caller: kind === 'link' ? caller : null,
+      service,
+      operation,
+      tier,
+      offset_ms,
+      self_ms: milliseconds(selfNs),
+    };
+  });
 }

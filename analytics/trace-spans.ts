@@ -11,14 +11,20 @@ export interface Corrections {
   readonly tier: ReadonlyMap<string, string>;
 }
 
+/** As the stitcher writes them into `trace_revisions.corrections`. */
+interface StoredCorrections {
+  readonly skew: readonly [spanId: string, kind: number, ns: string][];
+  readonly tiers: readonly [spanId: string, tier: string][];
+}
+
 export const NO_CORRECTIONS: Corrections = { shiftNs: new Map(), tier: new Map() };
 
 export function correctionsOf(row: RevisionRow): Corrections {
+  if (row.corrections === '') return NO_CORRECTIONS;
+  const { skew, tiers } = JSON.parse(row.corrections) as StoredCorrections;
   return {
-    shiftNs: new Map(
-      row.skew_span_id.map((spanId, index) => [`${spanId} ${row.skew_kind[index]}`, BigInt(row.skew_ns[index])]),
-    ),
-    tier: new Map(row.tier_span_id.map((spanId, index) => [spanId, row.tier_override[index]])),
+    shiftNs: new Map(skew.map(([spanId, kind, ns]) => [`${spanId} ${kind}`, BigInt(ns)])),
+    tier: new Map(tiers),
   };
 }
 

@@ -58,23 +58,25 @@ async function fill(store: Store, definition: SloDefinition, traces: number): Pr
 /** The last section of a path is the longest, of bad traces the link before it; the times of a trace differ from others'. */
 async function fillDay(store: Store, firstMs: number, traces: number): Promise<void> {
   const stepNs = Math.floor((DAY_MS * 1e6) / traces);
-  const kinds = "['service','link','service','link','service','service']";
-  const callers = "['','web','','accounts','','']";
-  const services = "['web','accounts','accounts','ledger','ledger','db']";
-  const operations = "[operation,operation,'Accounts/Get','Accounts/Get','Ledger/Read','SELECT']";
+  const sections = [
+    `concat('["service","","web","', operation, '","edge"]')`,
+    `concat('["link","web","accounts","', operation, '","app"]')`,
+    `'["service","","accounts","Accounts/Get","app"]'`,
+    `'["link","accounts","ledger","Accounts/Get","app"]'`,
+    `'["service","","ledger","Ledger/Read","app"]'`,
+    `'["service","","db","SELECT","data"]'`,
+  ];
   await store.command(
     `INSERT INTO trace_revisions (tenant, end_minute, country, region, locality, trace_id, version, revision, received, complete, has_root,
-       service, operation, start, end, duration_ns, span_count, service_count, arrivals, tier_names, tier_ns, service_names, service_ns,
-       path_kind, path_caller, path_service, path_operation, path_tier, path_offset_ns, path_self_ns)
+       service, operation, start, end, duration_ns, span_count, service_count, arrivals, tier_names, tier_ns,
+       path_services, path_sections, path_self_ns)
      SELECT 'default', toStartOfMinute(toDateTime(end)), 'XX', 'XX-1', [${CITIES.map(city => `'${city}'`).join(',')}][number % ${CITIES.length} + 1],
        lower(concat(hex(cityHash64(number, ${firstMs})), hex(cityHash64(number, ${firstMs}, 1)))), bitShiftLeft(toUInt128(6), 64) + 1, 6, end, 1, 1,
        'web', ['GET /balance', 'GET /history', 'POST /transfer'][number % 3 + 1] AS operation,
        end - toIntervalNanosecond(duration_ns) AS start,
        fromUnixTimestamp64Nano(toInt64(${firstMs}000000 + number * ${stepNs}), 'UTC') AS end,
        arraySum(self) AS duration_ns, 6, ${SERVICES}, 1, ['edge', 'app', 'data'], [self[1], self[2] + self[3] + self[4] + self[5], self[6]],
-       ['web', 'accounts', 'ledger', 'db'], [self[1], self[3], self[5], self[6]],
-       ${kinds}, ${callers}, ${services}, ${operations}, ['edge', 'app', 'app', 'app', 'app', 'data'],
-       arrayMap(value -> toUInt64(value), arrayPopBack(arrayPushFront(arrayCumSum(self), 0))), self
+       '["accounts","db","ledger","web"]', [${sections.join()}], self
      FROM (
        SELECT number, cityHash64(number, ${firstMs}, 2) AS dice, intDiv(dice, 65536) % 400 = 0 AS is_bad,
               arrayMap(base -> toUInt64(base * (800000 + dice % 400000)), [3, 5, 8, if(is_bad, 300, 10), 20, 30]) AS self

@@ -95,6 +95,8 @@ async function runOnce(path: Path, rounds: readonly (readonly Uint8Array[])[], s
     const storedMs = performance.now() - started;
     await program.settled();
     const cpuSeconds = program.cpuSeconds - cpuBefore;
+    const { stored } = await program.get<{ stored: number }>('/api/v1/ledger');
+    if (stored !== spans) throw new Error(`${stored} of ${spans} spans are stored`);
     return {
       spansPerCpuS: spans / cpuSeconds,
       spansPerS: (spans * 1_000) / storedMs,

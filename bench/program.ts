@@ -74,9 +74,13 @@ export class BenchProgram {
     return (await response.json()) as Answer;
   }
 
-  /** Resolves once nothing received is on its way any more. */
+  /** Resolves once everything in the log is stored. The ledger would say so, too, but counts all spans each time. */
   stored(): Promise<void> {
-    return until(async () => (await this.get<{ in_flight: number }>('/api/v1/ledger')).in_flight === 0);
+    return until(async () => {
+      const metrics = await (await fetch(`${this.api}/metrics`)).text();
+      const lags = [...metrics.matchAll(/^throughline_log_lag_records\{.*\} (\d+)$/gm)];
+      return lags.length > 0 && lags.every(([, lag]) => lag === '0');
+    });
   }
 
   /** Resolves once no answer about what was received can change any more. */

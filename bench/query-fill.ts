@@ -93,15 +93,15 @@ async function insertTraces(store: Store, day: Day, from: number, count: number)
   await store.command(
     `INSERT INTO trace_revisions (tenant, end_minute, country, region, locality, trace_id, version, revision, received,
        complete, has_root, service, operation, root_span_id, start, end, duration_ns, error, span_count, service_count, arrivals,
-       tier_names, tier_ns, service_names, service_ns, link_callers, link_callees, link_ns,
-       path_kind, path_span_id, path_caller, path_service, path_operation, path_tier, path_offset_ns, path_self_ns)
+       tier_names, tier_ns, path_services, path_sections, path_span_id, path_self_ns)
      SELECT 'default', toStartOfMinute(toDateTime(ended, 'UTC')), ${list(COUNTRIES)}, ${list(REGIONS)}, ${list(CITIES)}, id,
        bitShiftLeft(toUInt128(${SPANS_PER_TRACE}), 64) + dice, dice, ended, 1, dice % 1000 != 0, 'web',
        ['GET /balance', 'GET /history', 'POST /transfer'][trace % 3 + 1] AS operation, root,
        ended - toIntervalNanosecond(took_ns), ended, took_ns, dice % 200 = 0, ${SPANS_PER_TRACE}, 2, 1,
-       ['edge', 'app'], [half, took_ns - half], ['web', 'accounts'], [half, took_ns - half - link], ['web'], ['accounts'], [link],
-       ['service', 'link', 'service'], [root, child, child], ['', 'web', ''], ['web', 'accounts', 'accounts'],
-       [operation, 'Accounts/Get', 'Accounts/Get'], ['edge', 'app', 'app'], [0, half, half + link], [half, link, took_ns - half - link]
+       ['edge', 'app'], [half, took_ns - half], '["accounts","web"]',
+       [concat('["service","","web","', operation, '","edge"]'), '["link","web","accounts","Accounts/Get","app"]',
+        '["service","","accounts","Accounts/Get","app"]'],
+       [root, child, child], [half, link, took_ns - half - link]
      FROM (SELECT ${traceOf(day, place)}, intDiv(took_ns, 2) AS half, intDiv(took_ns, 20) AS link,
              substring(id, 17, 16) AS root, lower(leftPad(hex(bitNot(dice)), 16, '0')) AS child
            FROM numbers(${from}, ${count})) ${INSERT}`,

@@ -96,6 +96,10 @@ SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory =
  * Every revision of every trace. The key holds what a later revision may change (end, location), so a revision that
  * moves is accompanied by a tombstone (`is_deleted`) with its version under the old key. `version` has the
  * number of arrivals on top, then the revision: it grows with every arrival, duplicates included.
+ *
+ * What a section of the critical path is stands as one text, `["service","","shop","GET /","app"]` (kind, caller, service,
+ * operation, tier), and whatever follows from the sections is computed when it is asked for: an array of
+ * LowCardinality costs a merge as much as all numbers of a row (docs/adr/070).
  */
 const TRACE_REVISIONS = (days: number) => `
 CREATE TABLE IF NOT EXISTS trace_revisions (
@@ -134,24 +138,23 @@ CREATE TABLE IF NOT EXISTS trace_revisions (
   flags Array(LowCardinality(String)),
   tier_names Array(LowCardinality(String)),
   tier_ns Array(UInt64),
-  service_names Array(LowCardinality(String)),
-  service_ns Array(UInt64),
-  link_callers Array(LowCardinality(String)),
-  link_callees Array(LowCardinality(String)),
-  link_ns Array(UInt64),
-  path_kind Array(Enum8('service' = 0, 'link' = 1)),
+  path_services LowCardinality(String),
+  path_sections Array(LowCardinality(String)),
   path_span_id Array(FixedString(16)) CODEC(ZSTD(1)),
-  path_caller Array(LowCardinality(String)),
-  path_service Array(LowCardinality(String)),
-  path_operation Array(LowCardinality(String)),
-  path_tier Array(LowCardinality(String)),
-  path_offset_ns Array(UInt64),
   path_self_ns Array(UInt64),
-  skew_span_id Array(FixedString(16)),
-  skew_kind Array(UInt8),
-  skew_ns Array(Int64),
-  tier_span_id Array(FixedString(16)),
-  tier_override Array(LowCardinality(String)),
+  corrections String CODEC(ZSTD(1)),
+  path_kind Array(String) ALIAS arrayMap(section -> JSONExtractString(section, 1), path_sections),
+  path_caller Array(String) ALIAS arrayMap(section -> JSONExtractString(section, 2), path_sections),
+  path_service Array(String) ALIAS arrayMap(section -> JSONExtractString(section, 3), path_sections),
+  path_operation Array(String) ALIAS arrayMap(section -> JSONExtractString(section, 4), path_sections),
+  path_tier Array(String) ALIAS arrayMap(section -> JSONExtractString(section, 5), path_sections),
+  path_offset_ns Array(UInt64) ALIAS arrayMap((end_ns, self_ns) -> end_ns - self_ns, arrayCumSum(path_self_ns), path_self_ns),
+  path_links Array(Tuple(String, String, String)) ALIAS arrayFilter(link -> link.1 = 'link', arrayDistinct(arrayZip(path_kind, path_caller, path_service))),
+  service_names Array(String) ALIAS JSONExtract(path_services, 'Array(String)'),
+  service_ns Array(UInt64) ALIAS arrayMap(name -> arraySum((kind, service, ns) -> if(kind = 'service' AND service = name, ns, 0), path_kind, path_service, path_self_ns), service_names),
+  link_callers Array(String) ALIAS arrayMap(link -> link.2, path_links),
+  link_callees Array(String) ALIAS arrayMap(link -> link.3, path_links),
+  link_ns Array(UInt64) ALIAS arrayMap(link -> arraySum((section, ns) -> if(section = link, ns, 0), arrayZip(path_kind, path_caller, path_service), path_self_ns), path_links),
   INDEX by_trace_id trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
   INDEX written written_at TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree(version, is_deleted)
@@ -232,11 +235,14 @@ WHERE end_minute >= toStartOfMinute(now() - {window_s:UInt32})
        OR lowerUTF8(country) = lowerUTF8({location:String}))
 SETTINGS do_not_merge_across_partitions_select_final = 1`;
 
+/** Tables below this version were of development only: they have other columns (docs/adr/070). */
+export const OLDEST_READABLE_VERSION = 6;
+
 /** All migrations for a single server, retention filled in. */
 export function migrations(retention: Retention): readonly Migration[] {
   return [
     {
-      version: 1,
+      version: OLDEST_READABLE_VERSION,
       name: 'spans, traces, rollups',
       statements: [
         SPANS(retention.spansDays),
@@ -248,9 +254,9 @@ export function migrations(retention: Retention): readonly Migration[] {
         LATENCY_NOW,
       ],
     },
-    { version: 2, name: 'SLOs', statements: sloStatements(retention.rollupsDays) },
-    { version: 3, name: 'alerts', statements: sloAlertStatements(retention.rollupsDays) },
-    { version: 4, name: 'reports', statements: [SLO_REPORTS] },
-    { version: 5, name: 'hours of SLOs', statements: sloHoursStatements(retention.rollupsDays) },
+    { version: 7, name: 'SLOs', statements: sloStatements(retention.rollupsDays) },
+    { version: 8, name: 'alerts', statements: sloAlertStatements(retention.rollupsDays) },
+    { version: 9, name: 'reports', statements: [SLO_REPORTS] },
+    { version: 10, name: 'hours of SLOs', statements: sloHoursStatements(retention.rollupsDays) },
   ];
 }

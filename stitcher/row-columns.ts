@@ -177,7 +177,7 @@ export class TextColumn {
 }
 
 /** Length-prefixed UTF-8, as protobuf and Native have it. */
-function concatStrings(texts: readonly Uint8Array[]): { bytes: Uint8Array; byteLength: number; count: number } {
+export function concatStrings(texts: readonly Uint8Array[]): { bytes: Uint8Array; byteLength: number; count: number } {
   let byteLength = 0;
   for (const text of texts) byteLength += text.length + 5;
   const bytes = new Uint8Array(byteLength);

@@ -2,12 +2,13 @@
 import type { NativeColumn, NativeData } from '../store/index.js';
 import type { Interner } from './interner.js';
 import { HexColumn, LongColumn, LowCardinalityColumn, NumberColumn, TextColumn } from './row-columns.js';
+import { SectionColumn } from './section-column.js';
 
 const LC = 'LowCardinality(String)';
 const ID = 'FixedString(16)';
 
 /** Elements of all rows, and their cumulative count after each row. */
-export class ArrayColumn<Element extends NumberColumn | LongColumn | LowCardinalityColumn | HexColumn> {
+export class ArrayColumn<Element extends NumberColumn | LongColumn | LowCardinalityColumn | SectionColumn | HexColumn> {
   readonly #ends = new LongColumn();
   readonly element: Element;
 
@@ -35,8 +36,6 @@ export function createTraceColumns(interner: Interner) {
   const long = () => new LongColumn();
   const lowArray = () => new ArrayColumn(low());
   const longArray = () => new ArrayColumn(long());
-  const u8Array = () => new ArrayColumn(u8());
-  const idArray = () => new ArrayColumn(new HexColumn(16));
   return {
     tenant: low(),
     end_minute: u32(),
@@ -73,24 +72,11 @@ export function createTraceColumns(interner: Interner) {
     flags: lowArray(),
     tier_names: lowArray(),
     tier_ns: longArray(),
-    service_names: lowArray(),
-    service_ns: longArray(),
-    link_callers: lowArray(),
-    link_callees: lowArray(),
-    link_ns: longArray(),
-    path_kind: u8Array(),
-    path_span_id: idArray(),
-    path_caller: lowArray(),
-    path_service: lowArray(),
-    path_operation: lowArray(),
-    path_tier: lowArray(),
-    path_offset_ns: longArray(),
+    path_services: low(),
+    path_sections: new ArrayColumn(new SectionColumn(interner)),
+    path_span_id: new ArrayColumn(new HexColumn(16)),
     path_self_ns: longArray(),
-    skew_span_id: idArray(),
-    skew_kind: u8Array(),
-    skew_ns: new ArrayColumn(long()),
-    tier_span_id: idArray(),
-    tier_override: lowArray(),
+    corrections: new TextColumn(),
   };
 }
 
@@ -111,9 +97,6 @@ const NUMBER_TYPES: Readonly<Partial<Record<keyof TraceColumns, string>>> = {
   late_span_count: 'UInt32',
   too_late_count: 'UInt32',
   arrivals: 'UInt32',
-  path_kind: "Enum8('service' = 0, 'link' = 1)",
-  skew_kind: 'UInt8',
-  skew_ns: 'Int64',
 };
 
 function typeOf(name: keyof TraceColumns, column: TraceColumns[keyof TraceColumns]): string {
@@ -123,9 +106,9 @@ function typeOf(name: keyof TraceColumns, column: TraceColumns[keyof TraceColumn
 
 function elementType(
   name: keyof TraceColumns,
-  column: NumberColumn | LongColumn | LowCardinalityColumn | HexColumn | TextColumn,
+  column: NumberColumn | LongColumn | LowCardinalityColumn | SectionColumn | HexColumn | TextColumn,
 ): string {
-  if (column instanceof LowCardinalityColumn) return LC;
+  if (column instanceof LowCardinalityColumn || column instanceof SectionColumn) return LC;
   if (column instanceof TextColumn) return 'String';
   if (column instanceof HexColumn) return name === 'trace_id' ? 'FixedString(32)' : ID;
   return NUMBER_TYPES[name] ?? 'UInt64';

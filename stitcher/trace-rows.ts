@@ -6,7 +6,8 @@
 import type { NativeColumn } from '../store/index.js';
 import { type AssembledTrace, traceFlagNames } from './assembly/index.js';
 import type { Interner } from './interner.js';
-import { type HexColumn, wordToHex } from './row-columns.js';
+import { wordToHex } from './row-columns.js';
+import { ServiceSets } from './service-sets.js';
 import type { SpanTable } from './span-table.js';
 import { ArrayColumn, createTraceColumns, type TraceColumns, takeTraceColumns } from './trace-columns.js';
 
@@ -69,12 +70,14 @@ export class TraceRows {
   readonly #interner: Interner;
   readonly #tenantTexts: readonly string[];
   readonly #columns: TraceColumns;
+  readonly #services: ServiceSets;
   readonly #arrays: readonly { endRow(): void }[];
 
   constructor(interner: Interner, tenantTexts: readonly string[]) {
     this.#interner = interner;
     this.#tenantTexts = tenantTexts;
     this.#columns = createTraceColumns(interner);
+    this.#services = new ServiceSets(interner);
     this.#arrays = Object.values(this.#columns).filter(column => column instanceof ArrayColumn);
   }
 
@@ -86,7 +89,7 @@ export class TraceRows {
     this.#addScalars(input, trace, table);
     this.#addBreakdown(trace);
     this.#addPath(trace, table);
-    this.#addAdjustments(trace, table);
+    this.#addCorrections(trace, table);
     this.#endRow();
     return version;
   }
@@ -96,10 +99,18 @@ export class TraceRows {
     this.#addKey(input, key, liveVersion - 1n, (liveVersion >> 32n) & 0xffff_ffff_ffff_ffffn, 1);
     const c = this.#columns;
     for (const column of [c.complete, c.has_root, c.error, ...this.#counts()]) column.push(0);
-    for (const column of [c.service, c.operation, c.environment, c.error_service, c.error_operation, c.error_tier]) {
+    for (const column of [
+      c.service,
+      c.operation,
+      c.environment,
+      c.error_service,
+      c.error_operation,
+      c.error_tier,
+      c.path_services,
+    ]) {
       column.push(0);
     }
-    for (const column of [c.root_span_id, c.error_span_id]) column.push('');
+    for (const column of [c.root_span_id, c.error_span_id, c.corrections]) column.push('');
     for (const column of [c.start, c.end, c.duration_ns]) column.push(0);
     this.#endRow();
   }
@@ -107,6 +118,7 @@ export class TraceRows {
   /** The rows so far as one block's columns; empties this. */
   take(): { columns: NativeColumn[]; rows: number } {
     const columns = takeTraceColumns(this.#columns);
+    this.#services.clear();
     const rows = this.rows;
     this.rows = 0;
     return { columns, rows };
@@ -167,45 +179,44 @@ export class TraceRows {
       c.tier_names.element.push(trace.tierIds[i]);
       c.tier_ns.element.push(trace.tierNs[i]);
     }
-    for (let i = 0; i < trace.serviceLength; i++) {
-      c.service_names.element.push(trace.serviceIds[i]);
-      c.service_ns.element.push(trace.serviceNs[i]);
-    }
-    for (let i = 0; i < trace.linkLength; i++) {
-      c.link_callers.element.push(trace.linkCallerIds[i]);
-      c.link_callees.element.push(trace.linkCalleeIds[i]);
-      c.link_ns.element.push(trace.linkNs[i]);
-    }
+    c.path_services.push(this.#services.index(trace));
   }
 
   #addPath(trace: AssembledTrace, table: SpanTable): void {
-    const c = this.#columns;
+    const sections = this.#columns.path_sections.element;
+    const spanIds = this.#columns.path_span_id.element;
+    const selfNs = this.#columns.path_self_ns.element;
+    const { pathRow, pathKind, pathCalleeRow, pathTier, pathSelfNs } = trace;
+    const { service, name } = table;
     for (let i = 0; i < trace.pathLength; i++) {
-      const row = trace.pathRow[i];
-      const isLink = trace.pathKind[i] === 1;
-      c.path_kind.element.push(trace.pathKind[i]);
-      pushSpanId(c.path_span_id.element, table, row);
-      c.path_caller.element.push(isLink ? table.service[row] : 0);
-      c.path_service.element.push(table.service[isLink ? trace.pathCalleeRow[i] : row]);
-      c.path_operation.element.push(table.name[row]);
-      c.path_tier.element.push(trace.pathTier[i]);
-      c.path_offset_ns.element.push(trace.pathOffsetNs[i]);
-      c.path_self_ns.element.push(trace.pathSelfNs[i]);
+      const row = pathRow[i];
+      const isLink = pathKind[i] === 1;
+      const party = service[isLink ? pathCalleeRow[i] : row];
+      sections.push(pathKind[i], isLink ? service[row] : 0, party, name[row], pathTier[i]);
+      spanIds.pushWord(table.spanId[row * 2]);
+      spanIds.pushWord(table.spanId[row * 2 + 1]);
+      selfNs.push(pathSelfNs[i]);
     }
   }
 
-  #addAdjustments(trace: AssembledTrace, table: SpanTable): void {
-    const c = this.#columns;
+  /** Few traces have any: `{"skew":[[span id, kind, "ns"], …],"tiers":[[span id, tier], …]}`, '' for none. */
+  #addCorrections(trace: AssembledTrace, table: SpanTable): void {
+    const { corrections } = this.#columns;
+    if (trace.skewLength === 0 && trace.tierOverrideLength === 0) {
+      corrections.push('');
+      return;
+    }
+    const skew: [string, number, string][] = [];
     for (let i = 0; i < trace.skewLength; i++) {
       const row = trace.skewRow[i];
-      pushSpanId(c.skew_span_id.element, table, row);
-      c.skew_kind.element.push(table.kind[row]);
-      c.skew_ns.element.push(trace.skewNs[i]);
+      skew.push([spanIdHex(table, row), table.kind[row], String(trace.skewNs[i])]);
     }
+    const tiers: [string, string][] = [];
     for (let i = 0; i < trace.tierOverrideLength; i++) {
-      pushSpanId(c.tier_span_id.element, table, trace.tierOverrideRow[i]);
-      c.tier_override.element.push(trace.tierOverrideTier[i]);
+      const tier = this.#interner.text(trace.tierOverrideTier[i]);
+      tiers.push([spanIdHex(table, trace.tierOverrideRow[i]), tier]);
     }
+    corrections.push(JSON.stringify({ skew, tiers }));
   }
 
   #counts() {
@@ -229,9 +240,4 @@ export class TraceRows {
 
 export function spanIdHex(table: SpanTable, row: number): string {
   return wordToHex(table.spanId[row * 2]) + wordToHex(table.spanId[row * 2 + 1]);
-}
-
-function pushSpanId(column: HexColumn, table: SpanTable, row: number): void {
-  column.pushWord(table.spanId[row * 2]);
-  column.pushWord(table.spanId[row * 2 + 1]);
 }

@@ -7,7 +7,7 @@
  * STORE_TOO_LARGE    the query wants more memory, rows or bytes than it was given
  * STORE_REJECTED     the server refused the statement or the block: it will refuse it again
  * STORE_SETUP        the server is not what the configuration says: login, rights, version, cluster, certificates
- * STORE_VERSION      the store's tables are newer than this program
+ * STORE_VERSION      the store's tables are newer than this program, or too old for it
  * STORE_ENGINE       the embedded engine cannot be started
  */
 export type StoreErrorCode =

@@ -1,15 +1,23 @@
 /**
- * Makes the database, its tables and views (schemas/clickhouse.ts), and keeps their retention as configured. Safe to run
+ * Makes the database, its tables and views (schemas/clickhouse.ts), and keeps their retention and the way they are merged as configured. Safe to run
  * again, and by several processes at once: every statement tolerates its own effect. Where nothing is to do it only
  * reads, so that processes may run as a user who may not change tables.
  */
 import type { Logger } from 'pino';
-import { clusterStatements, type Migration, migrations, onCluster, type Retention } from '../schemas/index.js';
+import {
+  clusterStatements,
+  type Migration,
+  migrations,
+  OLDEST_READABLE_VERSION,
+  onCluster,
+  type Retention,
+} from '../schemas/index.js';
 import { openServer, openStore } from './client.js';
 import { CLUSTER_DDL } from './cluster.js';
 import { lacksTables, requireCluster } from './cluster-check.js';
 import type { Connection } from './connection.js';
 import { StoreError } from './errors.js';
+import { adjustParts } from './part-settings.js';
 import { adjustRetention } from './retention.js';
 import { setupError } from './setup.js';
 import type { Store } from './types.js';
@@ -58,11 +66,18 @@ export async function migrate(options: MigrateOptions): Promise<MigrationResult>
         `the tables are of version ${from}, this program knows ${newest}: update it`,
       );
     }
+    if (from > 0 && from < OLDEST_READABLE_VERSION) {
+      throw new StoreError(
+        'STORE_VERSION',
+        `the tables of ${database} are of version ${from}, this program reads ${OLDEST_READABLE_VERSION} and later: start with another data directory (dataDir) or database (store.clickhouse.database), and replay what is to be kept`,
+      );
+    }
     if (from > 0) await requireKind(store);
     const isIncomplete = from > 0 && (await lacksTables(store));
     const pending = isIncomplete ? all : all.filter(({ version }) => version > from);
     if (pending.length > 0) await applyAll(store, options, pending);
     await adjustRetention(store, migrations(retention), logger);
+    await adjustParts(store, logger);
     return { from, to: newest };
   } finally {
     await store.close();

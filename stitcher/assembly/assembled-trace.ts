@@ -43,7 +43,7 @@ export class AssembledTrace {
   /** Lower half of the revision, unsigned. */
   revisionHash = 0;
 
-  /** Sections of the critical path in order of time. */
+  /** Sections of the critical path in order of time: one begins where the one before ends, the first with the root. */
   pathLength = 0;
   pathRow = new Int32Array(0);
   /** 0: service, 1: link. */
@@ -51,21 +51,14 @@ export class AssembledTrace {
   /** NONE unless a link. */
   pathCalleeRow = new Int32Array(0);
   pathTier = new Uint32Array(0);
-  /** From the root's start. */
-  pathOffsetNs: NanosecondColumn = new Float64Array(0);
   pathSelfNs: NanosecondColumn = new Float64Array(0);
 
-  /** Time on the critical path per tier, per service and per link, each in order of first appearance on the path. */
+  /** Time on the critical path per tier, and the services with time of their own, in order of first appearance on it. */
   tierLength = 0;
   tierIds = new Uint32Array(0);
   tierNs: NanosecondColumn = new Float64Array(0);
   serviceLength = 0;
   serviceIds = new Uint32Array(0);
-  serviceNs: NanosecondColumn = new Float64Array(0);
-  linkLength = 0;
-  linkCallerIds = new Uint32Array(0);
-  linkCalleeIds = new Uint32Array(0);
-  linkNs: NanosecondColumn = new Float64Array(0);
 
   /** Spans shifted for the critical path, by (start, span id, kind), and by how much (not 0). */
   skewLength = 0;

@@ -64,7 +64,7 @@ export class Assembler {
     times.compute(spans, tree, this.#rules.maxClockSkewNs);
     tiers.compute(spans, table, tree, this.#rules.appTier, this.#rules.dataTier);
     path.walk(spans, tree, times);
-    breakdown.describe(spans, table, tree, tiers, times, path, trace);
+    breakdown.describe(spans, table, tiers, times, path, trace);
 
     this.#describeShape();
     this.#describeTimes();

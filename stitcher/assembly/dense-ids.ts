@@ -1,5 +1,5 @@
 /**
- * Numbers pairs of 32-bit ids 0, 1, 2… in order of first appearance, so that sums per service, tier or link are arrays.
+ * Numbers pairs of 32-bit ids 0, 1, 2… in order of first appearance, so that what is summed by them is an array.
  * Open addressing, grown with what is put in: clearing costs what the last use needed, not what the largest one did.
  */
 

@@ -113,19 +113,12 @@ export interface RevisionRow extends TraceRow {
   readonly error_tier: string;
   readonly tier_names: readonly string[];
   readonly tier_ns: readonly string[];
-  readonly path_kind: readonly ('service' | 'link')[];
+  /** Of each section of the critical path a JSON array: kind (service or link), caller, service, operation, tier. */
+  readonly path_sections: readonly string[];
   readonly path_span_id: readonly string[];
-  readonly path_caller: readonly string[];
-  readonly path_service: readonly string[];
-  readonly path_operation: readonly string[];
-  readonly path_tier: readonly string[];
-  readonly path_offset_ns: readonly string[];
   readonly path_self_ns: readonly string[];
-  readonly skew_span_id: readonly string[];
-  readonly skew_kind: readonly number[];
-  readonly skew_ns: readonly string[];
-  readonly tier_span_id: readonly string[];
-  readonly tier_override: readonly string[];
+  /** '', or JSON: what assembly found out about single spans (docs/schema.md). */
+  readonly corrections: string;
 }
 
 /** With more of them a trace has impossible times, and looking them all up is dearer than searching. */
@@ -158,8 +151,7 @@ async function newestRevision(
 ): Promise<RevisionRow | undefined> {
   const [row] = await store.query<RevisionRow & { readonly is_deleted: number }>(
     `SELECT ${SUMMARY}, is_deleted, error_span_id, error_service, error_operation, error_tier, tier_names, tier_ns,
-            path_kind, path_span_id, path_caller, path_service, path_operation, path_tier, path_offset_ns, path_self_ns,
-            skew_span_id, skew_kind, skew_ns, tier_span_id, tier_override
+            path_sections, path_span_id, path_self_ns, corrections
      FROM trace_revisions WHERE tenant = {tenant:String} AND trace_id = {trace_id:String} AND ${where}
      ORDER BY version DESC, is_deleted LIMIT 1`,
     { tenant, trace_id: traceId },

@@ -4,7 +4,7 @@ import { TraceAnswer } from '../../schemas/index.js';
 import type { Store } from '../../store/index.js';
 import { errorOf, startApi, type TestApi } from './support/api.js';
 import { testParts } from './support/parts.js';
-import { insertArrivals, insertRevisions, insertSpans, LONDON, spanId, traceId } from './support/rows.js';
+import { insertArrivals, insertRevisions, insertSpans, LONDON, pathColumns, spanId, traceId } from './support/rows.js';
 import { startStore } from './support/store.js';
 
 const NOW = Date.UTC(2026, 10, 24, 10, 0, 0);
@@ -49,16 +49,19 @@ describe('one trace', () => {
       { traceId: ID, spanId: spanId(2), kind: 'SERVER', startMs: START + 1, parentSpanId: spanId(2) },
       { traceId: ID, spanId: spanId(3), tenant: 'other', startMs: START },
     ]);
-    const path = {
-      path_kind: ['service', 'link', 'service'],
-      path_span_id: [spanId(1), spanId(2), spanId(2)],
-      path_caller: ['', 'web', ''],
-      path_service: ['web', 'shop', 'shop'],
-      path_operation: ['GET /', 'GET /', 'SELECT'],
-      path_tier: ['edge', 'app', 'data'],
-      path_offset_ns: [0n, 80_000_000n, 90_000_000n],
-      path_self_ns: [80_000_000n, 10_000_000n, 10_000_000n],
-    };
+    const path = pathColumns([
+      { kind: 'service', spanId: spanId(1), service: 'web', operation: 'GET /', tier: 'edge', selfNs: 80_000_000n },
+      {
+        kind: 'link',
+        spanId: spanId(2),
+        caller: 'web',
+        service: 'shop',
+        operation: 'GET /',
+        tier: 'app',
+        selfNs: 10_000_000n,
+      },
+      { kind: 'service', spanId: spanId(2), service: 'shop', operation: 'SELECT', tier: 'data', selfNs: 10_000_000n },
+    ]);
     const old = { traceId: ID, endMs: START + 90, place: LONDON, spans: 2 };
     await insertRevisions(store, [old]);
     await insertRevisions(store, [{ ...old, spans: 3, isDeleted: true }]);
@@ -80,14 +83,31 @@ describe('one trace', () => {
           flags: ['skew_adjusted'],
           tier_names: ['edge', 'data'],
           tier_ns: [80_000_000n, 10_000_000n],
-          skew_span_id: [spanId(2)],
-          skew_kind: [3],
-          skew_ns: [5_000_000n],
-          tier_span_id: [spanId(2)],
-          tier_override: ['data'],
+          corrections: JSON.stringify({ skew: [[spanId(2), 3, '5000000']], tiers: [[spanId(2), 'data']] }),
         },
       },
     ]);
+  });
+
+  test('is read the same way by SQL, which computes what follows from the sections', async () => {
+    const [row] = await store.query(
+      `SELECT path_kind, path_caller, path_service, path_operation, path_tier, path_offset_ns, service_names, service_ns,
+              link_callers, link_callees, link_ns
+       FROM trace_revisions FINAL WHERE trace_id = '${ID}'`,
+    );
+    expect(row).toEqual({
+      path_kind: ['service', 'link', 'service'],
+      path_caller: ['', 'web', ''],
+      path_service: ['web', 'shop', 'shop'],
+      path_operation: ['GET /', 'GET /', 'SELECT'],
+      path_tier: ['edge', 'app', 'data'],
+      path_offset_ns: ['0', '80000000', '90000000'],
+      service_names: ['shop', 'web'],
+      service_ns: ['10000000', '80000000'],
+      link_callers: ['web'],
+      link_callees: ['shop'],
+      link_ns: ['10000000'],
+    });
   });
 
   test('has its current revision, critical path and spans, adjusted times beside the stored ones', async () => {

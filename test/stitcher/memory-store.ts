@@ -207,7 +207,7 @@ function decodeRows(columns: readonly NativeColumn[], rows: number): Row[] {
   return decoded;
 }
 
-function decodeColumn(data: NativeData, type: string, rows: number): unknown[] {
+export function decodeColumn(data: NativeData, type: string, rows: number): unknown[] {
   switch (data.kind) {
     case 'fixed':
       return Array.from({ length: rows }, (_, i) => decodeFixed(data.bytes, data.width, i, type));

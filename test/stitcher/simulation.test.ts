@@ -12,6 +12,16 @@ const TIMEOUT_MS = 60_000 + (SEEDS / GROUPS) * 500;
 const zip = (names: unknown, ns: unknown) =>
   (names as unknown[]).map((name, i) => `${name}=${(ns as unknown[])[i]}`).sort();
 
+/** Sections follow each other: where one begins is told by the lengths of those before. */
+function pathOf(row: Row): string[] {
+  const lengths = row.path_self_ns as bigint[];
+  return (row.path_sections as string[]).map((section, i) => {
+    const [kind, ...names] = JSON.parse(section) as string[];
+    const offsetNs = lengths.slice(0, i).reduce((sum, ns) => sum + ns, 0n);
+    return [kind, (row.path_span_id as string[])[i], ...names, offsetNs, lengths[i]].join(' ');
+  });
+}
+
 /** A stored row as the oracle would write it. */
 function written(row: Row) {
   return {
@@ -33,19 +43,8 @@ function written(row: Row) {
     errorOrigin: [row.error_span_id, row.error_service, row.error_operation, row.error_tier],
     flags: [...(row.flags as string[])].sort(),
     tiers: zip(row.tier_names, row.tier_ns),
-    services: zip(row.service_names, row.service_ns),
-    path: (row.path_span_id as string[]).map((spanId, i) =>
-      [
-        ['service', 'link'][(row.path_kind as number[])[i]],
-        spanId,
-        (row.path_caller as string[])[i],
-        (row.path_service as string[])[i],
-        (row.path_operation as string[])[i],
-        (row.path_tier as string[])[i],
-        (row.path_offset_ns as bigint[])[i],
-        (row.path_self_ns as bigint[])[i],
-      ].join(' '),
-    ),
+    services: JSON.parse(row.path_services as string),
+    path: pathOf(row),
   };
 }
 
@@ -69,7 +68,7 @@ function expected(trace: OracleTrace): ReturnType<typeof written> {
     errorOrigin: [trace.errorSpanId, trace.errorService, trace.errorOperation, trace.errorTier],
     flags: [...trace.flags].sort(),
     tiers: trace.tiers.map(({ tier, ns }) => `${tier}=${ns}`).sort(),
-    services: trace.services.map(({ service, ns }) => `${service}=${ns}`).sort(),
+    services: trace.services.map(({ service }) => service).sort(),
     path: trace.path.map(section =>
       [
         section.kind,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { migrations } from '../../schemas/index.js';
+import { migrations, OLDEST_READABLE_VERSION } from '../../schemas/index.js';
 import { migrate, openStore } from '../../store/index.js';
 import { RETENTION, SILENT, startTestEngine, type TestEngine } from './support.js';
 
@@ -73,6 +73,20 @@ it('takes tables of one server for none of a cluster', async () => {
   });
 });
 
+it('says how parts are merged where nobody has said so before', async () => {
+  const settings = async (table: string) => {
+    const [[engine]] = await ask(`SELECT engine_full FROM system.tables WHERE database = 'bank' AND name = '${table}'`);
+    return String(engine).match(/(?:min_level_for_wide_part|merge_selector_base) = \d+/g);
+  };
+  expect(await settings('spans')).toEqual(['min_level_for_wide_part = 1', 'merge_selector_base = 10']);
+  expect(await settings('trace_revisions')).toEqual(['min_level_for_wide_part = 1']);
+  const store = openStore({ url: test.engine.url, database: 'bank', logger: SILENT });
+  await store.command('ALTER TABLE spans MODIFY SETTING merge_selector_base = 7');
+  await store.close();
+  await run();
+  expect(await settings('spans')).toEqual(['min_level_for_wide_part = 1', 'merge_selector_base = 7']);
+});
+
 it('is refused where the tables are newer than the program', async () => {
   const store = openStore({ url: test.engine.url, database: 'bank', logger: SILENT });
   await store.command(`INSERT INTO schema_migrations (version, name) VALUES (${newest + 1}, 'of the future')`);
@@ -80,6 +94,18 @@ it('is refused where the tables are newer than the program', async () => {
   await expect(run()).rejects.toMatchObject({
     code: 'STORE_VERSION',
     message: `the tables are of version ${newest + 1}, this program knows ${newest}: update it`,
+  });
+});
+
+it('is refused where the tables are of a version that has other columns', async () => {
+  await run({ database: 'old' });
+  const store = openStore({ url: test.engine.url, database: 'old', logger: SILENT });
+  await store.command('TRUNCATE TABLE schema_migrations');
+  await store.command(`INSERT INTO schema_migrations (version, name) VALUES (${OLDEST_READABLE_VERSION - 1}, 'old')`);
+  await store.close();
+  await expect(run({ database: 'old' })).rejects.toMatchObject({
+    code: 'STORE_VERSION',
+    message: expect.stringMatching(/^the tables of old are of version 5, this program reads 6 and later: start with /),
   });
 });
 

@@ -4,7 +4,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GoodCondition, GroupDimension, SloDefinition, TraceSelection } from '../../schemas/index.js';
 import type { CountedSlo, Store } from '../../store/index.js';
 import { computedCells, WHOLE_MINUTE } from '../../store/queries/slo/computed.js';
-import { insertRevisions, insertSpans, type Revision, spanId, traceId } from '../analytics/support/rows.js';
+import {
+  insertRevisions,
+  insertSpans,
+  type Revision,
+  servicesText,
+  spanId,
+  traceId,
+} from '../analytics/support/rows.js';
 import { sloDefinition, sortedMap } from '../analytics/support/slos.js';
 import { startStore } from '../analytics/support/store.js';
 import { type JudgedTrace, type OracleCounts, oracleSloCounts } from '../oracle/slo-counts.js';
@@ -55,7 +62,7 @@ beforeAll(async () => {
     const more = {
       tier_names: tiers.map(({ tier }) => tier),
       tier_ns: tiers.map(({ ns }) => ns),
-      service_names: services.map(({ service }) => service),
+      path_services: servicesText(services.map(({ service }) => service)),
       root_span_id: hasRoot ? spanId(number) : '',
     };
     // An older revision, and for some a tombstone: neither counts.

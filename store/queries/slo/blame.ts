@@ -105,15 +105,15 @@ export async function blamedElements(
 function elementsOfBad(question: BlameQuestion, table: TableName, baselines: readonly Baseline[]): string {
   const { isFailed, slowTiers, isAnySlow } = slownessOf(question);
   const alone = (service: string, operation: string, tier: string) =>
-    `[CAST(('service', '', ${service}, ${operation}, ${tier}, 0), '${ELEMENT_TYPE}')]`;
+    `[CAST((toJSONString(['service', '', ${service}, ${operation}, ${tier}]), 0), '${ELEMENT_TYPE}')]`;
   return `
     SELECT end_minute, trace_id, ${KIND}, is_failed, ${NAMED_ELEMENT},
-           any(is_any_slow OR has(slow_tiers, element.5)) AS competes, sum(element.6) AS ns
+           any(is_any_slow OR has(slow_tiers, tier)) AS competes, sum(element.2) AS ns
     FROM (
       SELECT end_minute, trace_id, toString(service) AS entry_service, toString(operation) AS entry_operation,
              ${servicesIfIn(baselines)} AS entry_services, ${isFailed} AS is_failed, ${slowTiers} AS slow_tiers, ${isAnySlow} AS is_any_slow,
              arrayJoin(multiIf(is_failed, ${alone('error_service', 'error_operation', 'error_tier')},
-                               empty(path_kind), ${alone('service', 'operation', "''")}, ${PATH})) AS element
+                               empty(path_sections), ${alone('service', 'operation', "''")}, ${PATH})) AS element
       FROM (${tracesOf(question, table, Verdict.BAD, minutesOf(question), inWindow(question))}) AS revisions)
     GROUP BY end_minute, trace_id, ${KIND}, is_failed, ${ELEMENT}`;
 }

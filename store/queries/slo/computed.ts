@@ -82,7 +82,7 @@ function computedOnShard(table: (name: string) => string, { tenant, slos, minute
                arrayJoin(arrayPushBack(if(live, ${eventsOf(slos, spans)}, []), ${code(WHOLE_MINUTE, SLO_MARKER_OBJECTIVE)})) AS event
         FROM (
           SELECT ${key}, version, is_deleted, has_root, complete, error, duration_ns, service, operation, environment,
-                 tier_names, tier_ns, service_names, root_span_id, late_span_count, received, written_at,
+                 tier_names, tier_ns, path_services, root_span_id, late_span_count, received, written_at,
                  row_number() OVER (PARTITION BY ${key} ORDER BY version DESC) AS place
           FROM ${revisions} WHERE ${where})
         WHERE place = 1))

@@ -25,6 +25,8 @@ export interface SpanScope {
   readonly where: string;
 }
 
+const PATH_SERVICES = "JSONExtract(path_services, 'Array(String)')";
+
 /** A condition: whether the trace is one of those that count. */
 export function selectedBy(selection: TraceSelection, spans: SpanScope): string {
   const { services, operations, environments, locations, attributes, pathTiers, pathServices } = selection;
@@ -34,7 +36,7 @@ export function selectedBy(selection: TraceSelection, spans: SpanScope): string 
     isAmong('environment', environments),
     any(['locality', 'region', 'country'].map(column => isAmong(`lowerUTF8(${column})`, locations)).filter(Boolean)),
     ...pathTiers.map(tier => `${placeOf(tier, 'tier_names')} > 0`),
-    ...pathServices.map(service => `${placeOf(service, 'service_names')} > 0`),
+    ...pathServices.map(service => `has(${PATH_SERVICES}, ${literal(service)})`),
     ...attributes.map(({ key, values }) => rootHas(key, values, spans)),
   ]);
 }

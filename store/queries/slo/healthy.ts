@@ -32,11 +32,11 @@ export async function healthySums(
   const ends = `end_minute IN (${minutes.map(at => `toDateTime(${Math.trunc(at)})`).join(', ')})`;
   const among = `(service, operation) IN (${entries.map(entry => `(${literal(entry.service)}, ${literal(entry.operation)})`).join(', ')})`;
   // A trace counts once for its kind, too: as an element without a name.
-  const elements = `arrayPushFront(${PATH}, CAST(('', '', '', '', '', 1), '${ELEMENT_TYPE}'))`;
+  const elements = `arrayPushFront(${PATH}, CAST(('', 1), '${ELEMENT_TYPE}'))`;
   const sql = perShard(
     store,
     table => `
-      SELECT ${KIND}, ${NAMED_ELEMENT}, toString(sum(toUInt128(element.6))) AS ns,
+      SELECT ${KIND}, ${NAMED_ELEMENT}, toString(sum(toUInt128(element.2))) AS ns,
              toUnixTimestamp(min(end_minute)) AS first_minute, toUnixTimestamp(max(end_minute)) AS last_minute
       FROM (
         SELECT end_minute, toString(service) AS entry_service, toString(operation) AS entry_operation,

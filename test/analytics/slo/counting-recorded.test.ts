@@ -12,7 +12,7 @@ import {
   readOtlpLines,
 } from '../../oracle/index.js';
 import { type JudgedTrace, oracleSloCounts } from '../../oracle/slo-counts.js';
-import { insertRevisions, type Revision } from '../support/rows.js';
+import { insertRevisions, type Revision, servicesText } from '../support/rows.js';
 import { ALL, countedCells, FAST, putSlo, sloDefinition, sortedMap } from '../support/slos.js';
 import { startStore } from '../support/store.js';
 
@@ -65,7 +65,7 @@ function revisionOf(trace: OracleTrace, arrivals: number): Revision {
       duration_ns: trace.durationNs,
       tier_names: trace.tiers.map(({ tier }) => tier),
       tier_ns: trace.tiers.map(({ ns }) => ns),
-      service_names: trace.services.map(({ service }) => service),
+      path_services: servicesText(trace.services.map(({ service }) => service)),
     },
   };
 }

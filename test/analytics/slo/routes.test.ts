@@ -10,12 +10,13 @@ import {
 } from '../../../schemas/index.js';
 import { type Store, writeProgress } from '../../../store/index.js';
 import { errorOf, startApi, type TestApi } from '../support/api.js';
-import { insertRevisions, LONDON, NEW_YORK, type Revision, traceId } from '../support/rows.js';
+import { insertRevisions, LONDON, NEW_YORK, pathColumns, type Revision, traceId } from '../support/rows.js';
 import { putSlo, sloDefinition } from '../support/slos.js';
 import { startStore } from '../support/store.js';
 import { alertingSlo, condition } from './support/alerts.js';
 
 const MINUTE_MS = 60_000;
+const nanoseconds = (ms: number) => BigInt(ms) * 1_000_000n;
 /** The last minute that the traces are about; jobs go by the store's clock, so it is near now. */
 const END = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS - 10 * MINUTE_MS;
 /** So many minutes before the end. */
@@ -39,18 +40,21 @@ function trace(
     place: number % 2 === 0 ? NEW_YORK : LONDON,
     ...more,
     more: {
-      path_kind: ['service', 'link'],
-      path_caller: ['', 'gateway'],
-      path_service: ['gateway', 'db'],
-      path_operation: ['GET /', 'SELECT'],
-      path_tier: ['edge', 'data'],
-      path_self_ns: [ownMs, durationMs - ownMs].map(ms => BigInt(ms) * 1_000_000n),
+      ...pathColumns([
+        { kind: 'service', service: 'gateway', operation: 'GET /', tier: 'edge', selfNs: nanoseconds(ownMs) },
+        {
+          kind: 'link',
+          caller: 'gateway',
+          service: 'db',
+          operation: 'SELECT',
+          tier: 'data',
+          selfNs: nanoseconds(durationMs - ownMs),
+        },
+      ]),
       error_service: '',
       error_operation: '',
       error_tier: '',
       late_span_count: 0,
-      service_names: ['gateway'],
-      service_ns: [BigInt(ownMs) * 1_000_000n],
       ...more.more,
     },
   };

@@ -42,6 +42,34 @@ export function literal(value: Literal): string {
   return String(value);
 }
 
+export interface PathSection {
+  readonly kind: 'service' | 'link';
+  readonly spanId?: string;
+  readonly caller?: string;
+  readonly service: string;
+  readonly operation: string;
+  readonly tier: string;
+  readonly selfNs: bigint;
+}
+
+/** The columns of a critical path as `trace_revisions` keeps it. */
+export function pathColumns(sections: readonly PathSection[]) {
+  const own = sections.filter(({ kind }) => kind === 'service').map(({ service }) => service);
+  return {
+    path_sections: sections.map(({ kind, caller = '', service, operation, tier }) =>
+      JSON.stringify([kind, caller, service, operation, tier]),
+    ),
+    path_span_id: sections.map(section => section.spanId ?? spanId(0)),
+    path_self_ns: sections.map(({ selfNs }) => selfNs),
+    path_services: servicesText(own),
+  };
+}
+
+/** What stands in `path_services`. */
+export function servicesText(services: readonly string[]): string {
+  return JSON.stringify([...new Set(services)].sort());
+}
+
 async function insertValues(store: Store, table: string, rows: readonly Readonly<Record<string, string>>[]) {
   if (rows.length === 0) return;
   const columns = Object.keys(rows[0]);

@@ -160,7 +160,7 @@ describe('an assembler', () => {
     assembler.assemble(huge.table, huge.rows, MANY, false);
     const small = fill([{ id: 'a' }], interner);
     const trace = assembler.assemble(small.table, small.rows, 1, false);
-    for (const column of [trace.pathRow, trace.pathSelfNs, trace.skewRow, trace.tierOverrideRow, trace.serviceNs]) {
+    for (const column of [trace.pathRow, trace.pathSelfNs, trace.skewRow, trace.tierOverrideRow, trace.serviceIds]) {
       expect(column.length).toBeLessThan(1_000);
     }
   });

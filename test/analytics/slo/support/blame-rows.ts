@@ -5,7 +5,7 @@ import { groupKeyWith } from '../../../../store/queries/slo/conditions.js';
 import { groupBy } from '../../../oracle/group-by.js';
 import type { OracleTrace } from '../../../oracle/index.js';
 import { oracleGroup, oracleVerdict } from '../../../oracle/slo-blame.js';
-import { insertRevisions, literal, type Revision } from '../../support/rows.js';
+import { insertRevisions, literal, pathColumns, type Revision } from '../../support/rows.js';
 
 const BATCH = 200;
 
@@ -57,7 +57,7 @@ export async function insertTraces(store: Store, traces: readonly OracleTrace[])
 }
 
 export function toRevision(trace: OracleTrace): Revision {
-  const { tiers, services, path } = trace;
+  const { tiers, path } = trace;
   return {
     traceId: trace.traceId,
     endMs: Number(trace.endNs / 1_000_000n),
@@ -78,14 +78,7 @@ export function toRevision(trace: OracleTrace): Revision {
       error_tier: trace.errorTier,
       tier_names: tiers.map(({ tier }) => tier),
       tier_ns: tiers.map(({ ns }) => ns),
-      service_names: services.map(({ service }) => service),
-      service_ns: services.map(({ ns }) => ns),
-      path_kind: path.map(({ kind }) => kind),
-      path_caller: path.map(({ caller }) => caller),
-      path_service: path.map(({ service }) => service),
-      path_operation: path.map(({ operation }) => operation),
-      path_tier: path.map(({ tier }) => tier),
-      path_self_ns: path.map(({ selfNs }) => selfNs),
+      ...pathColumns(path),
     },
   };
 }

@@ -19,6 +19,8 @@ import { among, MAX_MINUTES, type Minute, WEIGHT } from './minutes.js';
 export interface DirtyMinute extends Minute {
   /** Rows of `trace_revisions` in it: what recomputing it reads. */
   readonly rows: number;
+  /** Differs with every row that comes to the minute or goes from it; merges change it, too. */
+  readonly fingerprint: string;
 }
 
 /** The type of `latency_rollup.latency`. */
@@ -45,17 +47,22 @@ export async function minutesWrittenSince(
   return { minutes: rows.map(row => ({ tenant: String(row[0]), minute: Number(row[1]) })), serverNowMs: Number(now) };
 }
 
-/** How many rows each of the minutes holds, oldest minute first. */
+/** How many rows each of the minutes holds, and which, oldest minute first. */
 export async function sizesOf(store: Store, minutes: readonly Minute[]): Promise<DirtyMinute[]> {
   const sizes: DirtyMinute[] = [];
   // A month may have come at once: recorded data, or what waited for a store that was away.
   for (let at = 0; at < minutes.length; at += MAX_MINUTES) {
     const rows = await store.queryRows(
-      `SELECT tenant, toUnixTimestamp(end_minute) AS at, count() FROM trace_revisions
+      `SELECT tenant, toUnixTimestamp(end_minute) AS at, count(), toString(sum(cityHash64(trace_id, version))) FROM trace_revisions
        WHERE ${among('end_minute', minutes.slice(at, at + MAX_MINUTES))} GROUP BY tenant, at`,
     );
-    for (const [tenant, minute, count] of rows) {
-      sizes.push({ tenant: String(tenant), minute: Number(minute), rows: Number(count) });
+    for (const [tenant, minute, count, fingerprint] of rows) {
+      sizes.push({
+        tenant: String(tenant),
+        minute: Number(minute),
+        rows: Number(count),
+        fingerprint: String(fingerprint),
+      });
     }
   }
   return sizes.sort((one, other) => one.minute - other.minute || (one.tenant < other.tenant ? -1 : 1));
@@ -121,7 +128,7 @@ function corrections(store: Store, minutes: readonly Minute[]): string {
 }
 
 /** Those of the minutes whose stored cells are not what they should be. */
-export async function staleAmong(store: Store, minutes: readonly DirtyMinute[]): Promise<Minute[]> {
+export async function staleAmong(store: Store, minutes: readonly Minute[]): Promise<Minute[]> {
   const rows = await store.queryRows(
     `SELECT DISTINCT tenant, toUnixTimestamp(minute) FROM (${corrections(store, minutes)})`,
   );

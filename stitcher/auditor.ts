@@ -70,7 +70,8 @@ export class Auditor {
     const startedMs = ticks();
     const partitions = new Set(this.#sinceMs.keys());
     try {
-      const { findings, serverNowMs } = await this.#store.audit(Math.min(...this.#sinceMs.values()), MAX_FINDINGS);
+      const sinceMs = Math.min(...this.#sinceMs.values());
+      const { findings, serverNowMs, untilMs } = await this.#store.audit(sinceMs, MAX_FINDINGS);
       let isClean = findings.length < MAX_FINDINGS;
       this.lastFindings = 0;
       for (const { tenant, traceId, partitions: from, lastReceivedMs } of findings) {
@@ -84,11 +85,16 @@ export class Auditor {
         this.lastFindings++;
       }
       this.totalFindings += this.lastFindings;
-      if (isClean) {
-        this.#cleanSequence = sequence;
-        const throughMs = serverNowMs - this.#options.overlapMs;
+      if (isClean) this.#cleanSequence = sequence;
+      // Under load some traces are always open: what lies before all that was found is done with.
+      const throughMs = (isClean ? serverNowMs : untilMs) - this.#options.overlapMs;
+      for (const partition of partitions) {
+        const ownMs = this.#sinceMs.get(partition);
         // One that was lost and came back meanwhile has a position of its own; this one is as true.
-        for (const partition of partitions) if (this.#sinceMs.has(partition)) this.#sinceMs.set(partition, throughMs);
+        if (ownMs === undefined) continue;
+        // What was found goes on being found from where it was; and a position that is yet to come is none.
+        const isAhead = !isClean && ownMs > throughMs && ownMs <= serverNowMs;
+        if (!isAhead) this.#sinceMs.set(partition, throughMs);
       }
     } finally {
       const nowMs = ticks();

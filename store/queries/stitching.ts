@@ -57,6 +57,14 @@ export interface AuditFinding {
   readonly lastReceivedMs: number;
 }
 
+export interface Audit {
+  readonly findings: AuditFinding[];
+  /** The server's clock before looking, epoch milliseconds. */
+  readonly serverNowMs: number;
+  /** A pass that begins here meets every finding of this one again, also those beyond the limit. */
+  readonly untilMs: number;
+}
+
 export interface SeenTrace {
   readonly tenant: string;
   readonly traceId: string;
@@ -75,8 +83,8 @@ export interface TraceStore {
   /** Those of the traces in which records of one identity differ, as far as the store still has both. */
   readConflicts(tenant: string, traceIds: readonly string[]): Promise<string[]>;
   readLiveRows(tenant: string, traceIds: readonly string[]): Promise<LiveRow[]>;
-  /** Findings among traces touched since `sinceMs` (server clock), at most `limit`; and the server's clock before looking. */
-  audit(sinceMs: number, limit: number): Promise<{ findings: AuditFinding[]; serverNowMs: number }>;
+  /** Findings among traces touched since `sinceMs` (server clock), at most `limit`. */
+  audit(sinceMs: number, limit: number): Promise<Audit>;
   /** Traces with records appended to the given partitions in the last `windowMs` of what is stored, newest first. */
   recentTraces(windowMs: number, limit: number, partitions: readonly number[]): Promise<SeenTrace[]>;
   selectTraces(selection: RestitchSelection): Promise<SeenTrace[]>;
@@ -104,8 +112,9 @@ const SPAN_COLUMNS = `trace_id, span_id, parent_span_id, toInt8(kind), toInt8(st
 
 /** Arrivals of each trace, every record counted once however often it was inserted. */
 function arrivalsPerTrace(where: string, from = 'trace_arrivals'): string {
-  return `SELECT tenant, trace_id, sum(spans) AS arrivals, max(received) AS last_received, groupUniqArray(partition) AS partitions
-    FROM (SELECT tenant, trace_id, partition, offset, any(spans) AS spans, any(received) AS received
+  return `SELECT tenant, trace_id, sum(spans) AS arrivals, max(received) AS last_received, groupUniqArray(partition) AS partitions,
+           max(inserted_at) AS last_inserted
+    FROM (SELECT tenant, trace_id, partition, offset, any(spans) AS spans, any(received) AS received, max(inserted_at) AS inserted_at
           FROM ${from} WHERE ${where} GROUP BY tenant, trace_id, partition, offset)
     GROUP BY tenant, trace_id`;
 }
@@ -118,9 +127,10 @@ function audit(table: (name: string) => string): string {
     SELECT tenant, trace_id FROM ${table('trace_revisions')} WHERE written_at >= fromUnixTimestamp64Milli({since:Int64}))`;
   return `
     SELECT a.tenant AS tenant, toString(a.trace_id) AS id, a.partitions AS partitions,
-           toUnixTimestamp64Milli(a.last_received) AS received_ms
+           toUnixTimestamp64Milli(a.last_received) AS received_ms,
+           min(toUnixTimestamp64Milli(greatest(a.last_inserted, r.last_written))) OVER () AS until_ms
     FROM (${arrivalsPerTrace(touched, table('trace_arrivals'))}) AS a
-    LEFT JOIN (SELECT tenant, trace_id, count() AS live, max(arrivals) AS recorded
+    LEFT JOIN (SELECT tenant, trace_id, count() AS live, max(arrivals) AS recorded, max(written_at) AS last_written
                FROM ${table('trace_revisions')} FINAL WHERE ${touched} GROUP BY tenant, trace_id) AS r
     ON a.tenant = r.tenant AND a.trace_id = r.trace_id
     WHERE r.live != 1 OR r.recorded < a.arrivals
@@ -187,9 +197,9 @@ class ClickHouseTraceStore implements TraceStore {
     }));
   }
 
-  async audit(sinceMs: number, limit: number): Promise<{ findings: AuditFinding[]; serverNowMs: number }> {
+  async audit(sinceMs: number, limit: number): Promise<Audit> {
     const [[now]] = await this.#store.queryRows('SELECT toUnixTimestamp64Milli(now64(3))');
-    const sql = `SELECT tenant, id, partitions, received_ms FROM ${perShard(this.#store, audit)} ORDER BY received_ms LIMIT {limit:UInt32}`;
+    const sql = `SELECT tenant, id, partitions, received_ms, min(until_ms) OVER () FROM ${perShard(this.#store, audit)} ORDER BY received_ms LIMIT {limit:UInt32}`;
     // A position that is yet to come is of a clock that was set back since: what was written meanwhile lies before it.
     const since = sinceMs > Number(now) ? 0 : sinceMs;
     const rows = await this.#store.queryRows(sql, { since, limit }, ONE_PARTITION_FINAL);
@@ -199,7 +209,7 @@ class ClickHouseTraceStore implements TraceStore {
       partitions: (row[2] as unknown[]).map(Number),
       lastReceivedMs: Number(row[3]),
     }));
-    return { findings, serverNowMs: Number(now) };
+    return { findings, serverNowMs: Number(now), untilMs: Math.min(Number(now), Number(rows[0]?.[4] ?? now)) };
   }
 
   async recentTraces(windowMs: number, limit: number, partitions: readonly number[]): Promise<SeenTrace[]> {

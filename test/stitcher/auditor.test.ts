@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { Auditor } from '../../stitcher/auditor.js';
 import { OpenTraces } from '../../stitcher/open-traces.js';
-import type { AuditFinding, TraceStore } from '../../store/index.js';
+import type { Audit, AuditFinding, TraceStore } from '../../store/index.js';
 
 const TRACE_ID = '5b8efff798038103d269b633813fc60c';
 const NOW = 1_000_000;
 const WINDOWS = { completeAfterMs: 2_000, idleMs: 10_000, maxOpenMs: 60_000, debounceMs: 500, maxSpansPerTrace: 1_000 };
 
 /** A store whose audit finds one trace, of these partitions, when the test lets it. */
-function auditorOver(partitions: readonly number[]) {
+function auditorOver(partitions: readonly number[], untilMs = NOW) {
   let answer = () => {};
   const finding: AuditFinding = {
     tenant: 'default',
@@ -18,8 +18,8 @@ function auditorOver(partitions: readonly number[]) {
   };
   const store = {
     audit: () =>
-      new Promise<{ findings: AuditFinding[]; serverNowMs: number }>(resolve => {
-        answer = () => resolve({ findings: [finding], serverNowMs: NOW });
+      new Promise<Audit>(resolve => {
+        answer = () => resolve({ findings: [finding], serverNowMs: NOW, untilMs });
       }),
   } as Partial<TraceStore> as TraceStore;
   const open = new OpenTraces(WINDOWS, 8);
@@ -80,5 +80,29 @@ describe('what an audit finds', () => {
     expect(open.traces.openCount).toBe(0);
     expect(auditor.isClean(1)).toBe(true);
     expect(auditor.auditedThroughMs).toEqual({ 4: NOW });
+  });
+});
+
+describe('where the next audit begins after one that found something', () => {
+  const positionAfter = async (sinceMs: number, untilMs: number) => {
+    const { auditor, run, answer } = auditorOver([3], untilMs);
+    auditor.gain(new Map([[3, sinceMs]]));
+    const pass = run();
+    answer();
+    await pass;
+    expect(auditor.isClean(1)).toBe(false);
+    return auditor.auditedThroughMs[3];
+  };
+
+  it('is where that was touched last: under load something is always found, and an audit may not grow for ever', async () => {
+    expect(await positionAfter(0, NOW - 5_000)).toBe(NOW - 5_000);
+  });
+
+  it('is no earlier than where this one began, which met it', async () => {
+    expect(await positionAfter(NOW - 1_000, NOW - 5_000)).toBe(NOW - 1_000);
+  });
+
+  it('is not a time that is yet to come, of a clock that was set back', async () => {
+    expect(await positionAfter(NOW + 60_000, NOW - 5_000)).toBe(NOW - 5_000);
   });
 });

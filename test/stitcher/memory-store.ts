@@ -3,6 +3,7 @@
  * version (never merged, so every read must deduplicate), rows visible once inserted. For the stitcher's simulator.
  */
 import type {
+  Audit,
   AuditFinding,
   LiveRow,
   NativeColumn,
@@ -101,13 +102,16 @@ export class MemoryStore implements TraceStore {
       }));
   }
 
-  async audit(sinceMs: number, limit: number): Promise<{ findings: AuditFinding[]; serverNowMs: number }> {
+  async audit(sinceMs: number, limit: number): Promise<Audit> {
     await this.#point('audit');
     const serverNowMs = this.#clock();
-    const touched = new Set<string>();
+    /** When each was touched last. */
+    const touched = new Map<string, number>();
     for (const table of ['trace_arrivals', 'trace_revisions'] as const) {
       for (const row of this.tables[table]) {
-        if (Number(row.insertedAtMs) >= sinceMs) touched.add(`${row.tenant}/${row.trace_id}`);
+        const key = `${row.tenant}/${row.trace_id}`;
+        if (Number(row.insertedAtMs) < sinceMs) continue;
+        touched.set(key, Math.max(touched.get(key) ?? 0, Number(row.insertedAtMs)));
       }
     }
     const live = new Map<string, Row[]>();
@@ -116,7 +120,8 @@ export class MemoryStore implements TraceStore {
       live.set(key, [...(live.get(key) ?? []), row]);
     }
     const findings: AuditFinding[] = [];
-    for (const key of touched) {
+    let untilMs = serverNowMs;
+    for (const [key, lastMs] of touched) {
       const tenant = key.slice(0, -33);
       const traceId = key.slice(-32);
       const arrivals = this.#arrivalsOf(tenant, traceId);
@@ -124,9 +129,11 @@ export class MemoryStore implements TraceStore {
       const rows = live.get(key) ?? [];
       const recorded = Math.max(0, ...rows.map(row => Number(row.arrivals)));
       if (rows.length === 1 && recorded >= arrivals.spans) continue;
+      untilMs = Math.min(untilMs, lastMs);
       findings.push({ tenant, traceId, partitions: arrivals.partitions, lastReceivedMs: arrivals.lastReceivedMs });
     }
-    return { findings: findings.sort((a, b) => a.lastReceivedMs - b.lastReceivedMs).slice(0, limit), serverNowMs };
+    findings.sort((a, b) => a.lastReceivedMs - b.lastReceivedMs);
+    return { findings: findings.slice(0, limit), serverNowMs, untilMs };
   }
 
   async recentTraces(windowMs: number, limit: number, partitions: readonly number[]): Promise<SeenTrace[]> {

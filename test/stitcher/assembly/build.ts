@@ -123,8 +123,6 @@ function setTexts(table: SpanTable, row: number, spec: SpanSpec, interner: Inter
   table.locationRank[row] = spec.locationRank ?? (hasPlace ? 0 : 255);
 }
 
-const total = (lengths: readonly bigint[]) => lengths.reduce((sum, length) => sum + length, 0n);
-
 export type Summary = ReturnType<typeof summarize>;
 
 /** Everything an assembled trace says, spans by their names; independent of rows, interned numbers and number types. */
@@ -134,18 +132,25 @@ export function summarize(trace: AssembledTrace, { table, interner }: Filled) {
   const list = <T>(length: number, of: (at: number) => T): T[] => Array.from({ length }, (_, at) => of(at));
   const ns = (values: Float64Array | BigInt64Array, at: number) => BigInt(values[at]);
   const party = (row: number) => (row < 0 ? '' : text(table.service[row]));
-  const path = list(trace.pathLength, at => ({
-    kind: trace.pathKind[at] === 1 ? 'link' : 'service',
-    span: span(trace.pathRow[at]),
-    callee: span(trace.pathCalleeRow[at]),
-    parties: [party(trace.pathRow[at]), party(trace.pathCalleeRow[at])] as const,
-    tier: text(trace.pathTier[at]),
-    offsetNs: total(list(at, earlier => ns(trace.pathSelfNs, earlier))),
-    selfNs: ns(trace.pathSelfNs, at),
-  }));
-  const timeOf = (kind: string, [caller, callee]: readonly [string, string]) =>
-    total(path.filter(s => s.kind === kind && s.parties[0] === caller && s.parties[1] === callee).map(s => s.selfNs));
-  const links = new Map(path.filter(s => s.kind === 'link').map(s => [s.parties.join('\0'), s.parties]));
+  // Sections follow each other.
+  let reachedNs = 0n;
+  const path = list(trace.pathLength, at => {
+    const offsetNs = reachedNs;
+    const selfNs = ns(trace.pathSelfNs, at);
+    reachedNs += selfNs;
+    const kind = trace.pathKind[at] === 1 ? 'link' : 'service';
+    const of = { kind, span: span(trace.pathRow[at]), callee: span(trace.pathCalleeRow[at]) };
+    return { ...of, tier: text(trace.pathTier[at]), offsetNs, selfNs };
+  });
+  const links = new Map<string, [caller: string, callee: string, ns: bigint]>();
+  const serviceNs = new Map<string, bigint>();
+  for (const [at, { kind, selfNs }] of path.entries()) {
+    const service = party(trace.pathRow[at]);
+    const callee = party(trace.pathCalleeRow[at]);
+    if (kind === 'service') serviceNs.set(service, (serviceNs.get(service) ?? 0n) + selfNs);
+    else
+      links.set(`${service}\0${callee}`, [service, callee, (links.get(`${service}\0${callee}`)?.[2] ?? 0n) + selfNs]);
+  }
   return {
     root: span(trace.rootRow),
     entry: span(trace.entryRow),
@@ -165,12 +170,12 @@ export function summarize(trace: AssembledTrace, { table, interner }: Filled) {
     firstReceivedMs: trace.firstReceivedMs - BASE_MS,
     location: span(trace.locationRow),
     revisionHash: trace.revisionHash,
-    path: path.map(({ parties: _, ...section }) => section),
+    path,
     tiers: list(trace.tierLength, at => [text(trace.tierIds[at]), ns(trace.tierNs, at)] as const),
     services: list(trace.serviceLength, at => text(trace.serviceIds[at])).map(
-      name => [name, timeOf('service', [name, ''])] as const,
+      name => [name, serviceNs.get(name) ?? 0n] as const,
     ),
-    links: [...links.values()].map(parties => [...parties, timeOf('link', parties)] as const),
+    links: [...links.values()],
     skew: list(trace.skewLength, at => [span(trace.skewRow[at]), ns(trace.skewNs, at)] as const),
     tierOverrides: list(
       trace.tierOverrideLength,

@@ -22,7 +22,7 @@ export const DEFAULT_LIMITS: AnalyticsLimits = {
   instanceAliveMs: 15_000,
 };
 
-export const DEFAULT_ROLLUP: RollupSettings = { everyMs: 1_000, maxShare: 0.1, overlapMs: 10_000 };
+export const DEFAULT_ROLLUP: RollupSettings = { everyMs: 1_000, maxShare: 0.2, overlapMs: 10_000 };
 
 export interface Parts {
   readonly store: Store;

@@ -16,7 +16,7 @@ export interface AuditorOptions {
 
 /** Findings handled in one pass; the rest come with the next. */
 const MAX_FINDINGS = 5_000;
-/** At most one part in this many of the time goes into auditing. */
+/** While traces are open at most one part in this many of the time goes into auditing. */
 const DUTY = 20;
 
 export class Auditor {
@@ -27,6 +27,7 @@ export class Auditor {
   readonly #sinceMs = new Map<number, number>();
   #cleanSequence = -1;
   #nextAtMs = 0;
+  #quietAtMs = 0;
   #running = false;
   /** Findings put up for restitching by the newest pass. */
   lastFindings = 0;
@@ -57,8 +58,13 @@ export class Auditor {
     return this.#sinceMs.size === 0 || this.#cleanSequence >= sequence;
   }
 
-  isDue(nowMs: number, sequence: number): boolean {
-    return !this.#running && nowMs >= this.#nextAtMs && !this.isClean(sequence);
+  /**
+   * `isQuiet`: no trace is open or about to be written. Then somebody waits for the last word (`settled`), and what is
+   * spent on it takes nothing from spans.
+   */
+  isDue(nowMs: number, sequence: number, isQuiet: boolean): boolean {
+    if (this.#running || this.isClean(sequence)) return false;
+    return nowMs >= (isQuiet ? this.#quietAtMs : this.#nextAtMs);
   }
 
   /**
@@ -98,7 +104,8 @@ export class Auditor {
       }
     } finally {
       const nowMs = ticks();
-      this.#nextAtMs = nowMs + Math.max(this.#options.everyMs, (nowMs - startedMs) * DUTY);
+      this.#quietAtMs = nowMs + this.#options.everyMs;
+      this.#nextAtMs = Math.max(this.#quietAtMs, nowMs + (nowMs - startedMs) * DUTY);
       this.#running = false;
     }
   }

@@ -219,7 +219,8 @@ export class Stitcher {
       this.#revisionWriter.pending > 0 ||
       this.#background.isRunning('restitching') ||
       this.#background.isRunning('auditing');
-    if (!isBusy && this.auditor.isDue(ticks(), this.#writeSequence)) this.#startAudit();
+    const isQuiet = this.#open.traces.openCount === 0 && this.#closer.toRestitch.length === 0;
+    if (!isBusy && this.auditor.isDue(ticks(), this.#writeSequence, isQuiet)) this.#startAudit();
     if (!this.#background.isRunning('reporting')) this.#startReport();
   }
 

@@ -106,3 +106,31 @@ describe('where the next audit begins after one that found something', () => {
     expect(await positionAfter(NOW + 60_000, NOW - 5_000)).toBe(NOW - 5_000);
   });
 });
+
+describe('an audit that took a second', () => {
+  const pastFirst = async () => {
+    const { auditor, answer } = auditorOver([3]);
+    auditor.gain(new Map([[3, 0]]));
+    const pass = auditor.run(1, NOW, steps(NOW, NOW + 1_000));
+    answer();
+    await pass;
+    return auditor;
+  };
+
+  it('is followed by the next 20 seconds later while traces are open', async () => {
+    const auditor = await pastFirst();
+    expect(auditor.isDue(NOW + 20_999, 1, false)).toBe(false);
+    expect(auditor.isDue(NOW + 21_000, 1, false)).toBe(true);
+  });
+
+  it('is followed at once where none is: somebody waits for the last word', async () => {
+    const auditor = await pastFirst();
+    expect(auditor.isDue(NOW + 1_000, 1, true)).toBe(false);
+    expect(auditor.isDue(NOW + 1_001, 1, true)).toBe(true);
+  });
+});
+
+/** Ticks that are read one after the other. */
+function steps(...readings: number[]): () => number {
+  return () => readings.shift()!;
+}

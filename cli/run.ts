@@ -1,12 +1,14 @@
 import type { Logger } from 'pino';
 import type { Config } from '../schemas/index.js';
 import { namingPort } from './errors.js';
+import { letHeapGrow } from './heap-growth.js';
 import { type Role, type RunningRoles, startRoles } from './roles.js';
 import { onSignal } from './signals.js';
 
 /** Runs roles until a signal says to stop (then drains and returns) or a part fails (then rejects). */
 export async function runRoles(config: Config, roles: ReadonlySet<Role>, logger: Logger): Promise<void> {
   const stop = new AbortController();
+  const stopGrowing = letHeapGrow();
   const stopped = new Promise<void>(resolve => {
     onSignal(signal => {
       logger.info({ signal }, 'draining; a second signal ends at once');
@@ -27,6 +29,7 @@ export async function runRoles(config: Config, roles: ReadonlySet<Role>, logger:
     await Promise.race([stopped, running.failed]);
   } finally {
     await running.close();
+    stopGrowing();
   }
   logger.info('stopped');
 }

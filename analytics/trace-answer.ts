@@ -1,6 +1,15 @@
 /** GET /api/v1/traces/{trace_id}: the current revision of a trace and its stored spans. */
 import type { TraceAnswer } from '../schemas/index.js';
-import { arrivalsOfTrace, countSpansOfTrace, currentRevision, type RevisionRow, spansOfTrace } from '../store/index.js';
+import {
+  arrivalsOfTrace,
+  countSpansOfTrace,
+  currentRevision,
+  type Days,
+  daysOfTrace,
+  type RevisionRow,
+  type SpanRow,
+  spansOfTrace,
+} from '../store/index.js';
 import { ApiError } from './errors.js';
 import { openTrace } from './open-trace.js';
 import type { Parts } from './settings.js';
@@ -9,15 +18,9 @@ import { milliseconds, summaryOf } from './trace-summary.js';
 
 export async function answerTrace(parts: Parts, traceId: string): Promise<TraceAnswer> {
   const { store, tenant, limits } = parts;
-  let spans = await spansOfTrace(store, tenant, traceId, limits.spansPerAnswer);
-  const revision = await currentRevision(
-    store,
-    tenant,
-    traceId,
-    spans.map(({ end_ns }) => BigInt(end_ns)),
-  );
+  let { spans, revision } = await lookUp(parts, traceId, await daysOfTrace(store, tenant, traceId));
   if (revision !== undefined && revision.span_count > spans.length && spans.length < limits.spansPerAnswer) {
-    // It knows of spans that came in the meantime.
+    // It knows of spans that came in the meantime, perhaps on another day.
     spans = await spansOfTrace(store, tenant, traceId, limits.spansPerAnswer);
   }
   if (spans.length === 0 && revision === undefined) {
@@ -41,6 +44,20 @@ export async function answerTrace(parts: Parts, traceId: string): Promise<TraceA
     spans: spans.map(span => spanAnswer(span, corrections)),
     spans_omitted: omitted,
   };
+}
+
+/** Arrivals may be kept for less long than spans; and what is stored a moment ago has none yet. */
+async function lookUp({ store, tenant, limits }: Parts, traceId: string, days: Days): Promise<Found> {
+  const [spans, revision] = await Promise.all([
+    spansOfTrace(store, tenant, traceId, limits.spansPerAnswer, days),
+    currentRevision(store, tenant, traceId, days),
+  ]);
+  return { spans, revision };
+}
+
+interface Found {
+  readonly spans: SpanRow[];
+  readonly revision: RevisionRow | undefined;
 }
 
 function errorOriginOf(row: RevisionRow): TraceAnswer['error_origin'] {

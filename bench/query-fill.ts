@@ -51,6 +51,7 @@ async function fill(store: Store, perCell: number, days: number, withSpans: bool
     for (let day = 0; day < days; day++) {
       const first = { dayMs: END_MS - (days - day) * DAY_MS, perCell };
       if (withSpans) await insertSpans(store, first);
+      if (withSpans) await insertArrivals(store, first);
       const recent = day === days - 1 ? RECENT_MINUTES * CITIES.length * perCell : 0;
       const settled = cells * perCell - recent;
       await insertTraces(store, first, 0, settled);
@@ -129,6 +130,17 @@ async function insertSpans(store: Store, day: Day): Promise<void> {
      FROM (SELECT ${traceOf(day, `intDiv(number, ${SPANS_PER_TRACE})`)}, number % ${SPANS_PER_TRACE} = 0 AS is_root,
              lower(leftPad(hex(bitNot(dice)), 16, '0')) AS child
            FROM numbers(${count})) ${INSERT}`,
+    {},
+    { timeoutMs: 600_000 },
+  );
+}
+
+/** One record brought both spans of a trace. */
+async function insertArrivals(store: Store, day: Day): Promise<void> {
+  await store.command(
+    `INSERT INTO trace_arrivals (tenant, trace_id, partition, offset, spans, received, inserted_at)
+     SELECT 'default', id, 0, trace, ${SPANS_PER_TRACE}, ended, ended
+     FROM (SELECT ${traceOf(day, 'number')} FROM numbers(${MINUTES * CITIES.length * day.perCell})) ${INSERT}`,
     {},
     { timeoutMs: 600_000 },
   );

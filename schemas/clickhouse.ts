@@ -74,7 +74,8 @@ SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory =
 
 /**
  * How many spans of a trace each record of the log brought: a pure function of the record, so redelivery changes
- * nothing. Its sum over a trace is the number of arrivals, duplicates included; the auditor and the ledger rest on it.
+ * nothing. Its sum over a trace is the number of arrivals, duplicates included; the auditor and the ledger rest on it. And
+ * it tells on which days a trace's spans came, so that they are looked for in those only (docs/adr/072).
  */
 const TRACE_ARRIVALS = (days: number) => `
 CREATE TABLE IF NOT EXISTS trace_arrivals (
@@ -87,10 +88,10 @@ CREATE TABLE IF NOT EXISTS trace_arrivals (
   inserted_at DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta, ZSTD(1)),
   INDEX inserted inserted_at TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree
-PARTITION BY toDate(received)
+PARTITION BY toMonday(received)
 ORDER BY (tenant, trace_id, partition, offset)
 TTL toDateTime(received) + INTERVAL ${days} DAY
-SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1`;
+SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1`;
 
 /**
  * Every revision of every trace. The key holds what a later revision may change (end, location), so a revision that
@@ -98,8 +99,8 @@ SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory =
  * number of arrivals on top, then the revision: it grows with every arrival, duplicates included.
  *
  * What a section of the critical path is stands as one text, `["service","","shop","GET /","app"]` (kind, caller, service,
- * operation, tier), and whatever follows from the sections is computed when it is asked for: an array of
- * LowCardinality costs a merge as much as all numbers of a row (docs/adr/070).
+ * operation, tier), and whatever follows from the sections is computed by the view `traces`: an array of LowCardinality
+ * costs a merge as much as all numbers of a row (docs/adr/070), and every question to a table pays for its ALIAS columns.
  */
 const TRACE_REVISIONS = (days: number) => `
 CREATE TABLE IF NOT EXISTS trace_revisions (
@@ -143,25 +144,13 @@ CREATE TABLE IF NOT EXISTS trace_revisions (
   path_span_id Array(FixedString(16)) CODEC(ZSTD(1)),
   path_self_ns Array(UInt64),
   corrections String CODEC(ZSTD(1)),
-  path_kind Array(String) ALIAS arrayMap(section -> JSONExtractString(section, 1), path_sections),
-  path_caller Array(String) ALIAS arrayMap(section -> JSONExtractString(section, 2), path_sections),
-  path_service Array(String) ALIAS arrayMap(section -> JSONExtractString(section, 3), path_sections),
-  path_operation Array(String) ALIAS arrayMap(section -> JSONExtractString(section, 4), path_sections),
-  path_tier Array(String) ALIAS arrayMap(section -> JSONExtractString(section, 5), path_sections),
-  path_offset_ns Array(UInt64) ALIAS arrayMap((end_ns, self_ns) -> end_ns - self_ns, arrayCumSum(path_self_ns), path_self_ns),
-  path_links Array(Tuple(String, String, String)) ALIAS arrayFilter(link -> link.1 = 'link', arrayDistinct(arrayZip(path_kind, path_caller, path_service))),
-  service_names Array(String) ALIAS JSONExtract(path_services, 'Array(String)'),
-  service_ns Array(UInt64) ALIAS arrayMap(name -> arraySum((kind, service, ns) -> if(kind = 'service' AND service = name, ns, 0), path_kind, path_service, path_self_ns), service_names),
-  link_callers Array(String) ALIAS arrayMap(link -> link.2, path_links),
-  link_callees Array(String) ALIAS arrayMap(link -> link.3, path_links),
-  link_ns Array(UInt64) ALIAS arrayMap(link -> arraySum((section, ns) -> if(section = link, ns, 0), arrayZip(path_kind, path_caller, path_service), path_self_ns), path_links),
-  INDEX by_trace_id trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
+  INDEX by_trace_id trace_id TYPE bloom_filter(0.01) GRANULARITY 1,
   INDEX written written_at TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree(version, is_deleted)
-PARTITION BY toDate(received)
+PARTITION BY toMonday(received)
 ORDER BY (tenant, end_minute, country, region, locality, trace_id)
 TTL toDateTime(received) + INTERVAL ${days} DAY
-SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1`;
+SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1`;
 
 /** Current revisions only, one row per trace. A key's rows share a partition: `received` is part of what a tombstone repeats. */
 const TRACES = `
@@ -169,8 +158,22 @@ CREATE OR REPLACE VIEW traces AS
 SELECT tenant, trace_id, revision, complete, has_root, service, operation, environment, locality, region, country,
        start, end, duration_ns / 1e6 AS duration_ms, duration_ns, error, error_span_id, error_service, error_operation, error_tier,
        span_count, service_count, orphan_count, duplicate_count, late_span_count, too_late_count, flags,
-       tier_names, tier_ns, service_names, service_ns, link_callers, link_callees, link_ns,
-       root_span_id, end_minute, received
+       tier_names, tier_ns,
+       JSONExtract(path_services, 'Array(String)') AS service_names,
+       arrayMap(name -> arraySum((kind, party, ns) -> if(kind = 'service' AND party = name, ns, 0), path_kind, path_service, path_self_ns), service_names) AS service_ns,
+       arrayFilter(link -> link.1 = 'link', arrayDistinct(arrayZip(path_kind, path_caller, path_service))) AS path_links,
+       arrayMap(link -> link.2, path_links) AS link_callers,
+       arrayMap(link -> link.3, path_links) AS link_callees,
+       arrayMap(link -> arraySum((party, ns) -> if(party = link, ns, 0), arrayZip(path_kind, path_caller, path_service), path_self_ns), path_links) AS link_ns,
+       root_span_id, end_minute, received,
+       arrayMap(section -> JSONExtractString(section, 1), path_sections) AS path_kind,
+       path_span_id,
+       arrayMap(section -> JSONExtractString(section, 2), path_sections) AS path_caller,
+       arrayMap(section -> JSONExtractString(section, 3), path_sections) AS path_service,
+       arrayMap(section -> JSONExtractString(section, 4), path_sections) AS path_operation,
+       arrayMap(section -> JSONExtractString(section, 5), path_sections) AS path_tier,
+       arrayMap((end_ns, self_ns) -> end_ns - self_ns, arrayCumSum(path_self_ns), path_self_ns) AS path_offset_ns,
+       path_self_ns
 FROM trace_revisions FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1`;
 

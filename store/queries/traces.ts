@@ -121,38 +121,45 @@ export interface RevisionRow extends TraceRow {
   readonly corrections: string;
 }
 
-/** With more of them a trace has impossible times, and looking them all up is dearer than searching. */
-const MAX_END_MINUTES = 100;
+/** Days (UTC) of receipt, as `2026-11-24`. Without any a trace is looked for everywhere. */
+export type Days = readonly string[];
+
+/** A trace that came on more days is looked for everywhere. */
+const MAX_DAYS = 30;
 
 /**
- * The current revision, or undefined if no row of the trace is live. A revision ends where one of its spans does, so
- * `endsNs`, those of the spans, lead to it by the key. Where they do not (spans that are kept for
- * less long, an end that was restated), the bloom index on trace ids finds it, which reads 15 KB for each 8,192 traces.
+ * The days on which records brought spans of the trace. Its spans and revisions lie in the partitions of these days, and
+ * finding the trace in one of thirty is what makes the answer quick (docs/adr/072); the arrivals are narrow.
+ */
+export async function daysOfTrace(store: Store, tenant: string, traceId: string): Promise<Days> {
+  const rows = await store.queryRows(
+    `SELECT DISTINCT toString(toDate(received)) FROM trace_arrivals
+     WHERE tenant = {tenant:String} AND trace_id = {trace_id:String} LIMIT ${MAX_DAYS + 1}`,
+    { tenant, trace_id: traceId },
+    LOOKUP,
+  );
+  return rows.length > MAX_DAYS ? [] : rows.map(([day]) => String(day));
+}
+
+function receivedOn(days: Days): string {
+  for (const day of days) if (!/^\d{4}-\d\d-\d\d$/.test(day)) throw new Error(`not a day: ${JSON.stringify(day)}`);
+  return days.length === 0 ? '1' : `toDate(received) IN (${days.map(day => `'${day}'`)})`;
+}
+
+/**
+ * The current revision, or undefined if no row of the trace is live. A revision that moved has a tombstone of equal version
+ * under its old key: the live row counts. The bloom index on trace ids finds it, which reads 1.2 KB for each 1,024 traces.
  */
 export async function currentRevision(
   store: Store,
   tenant: string,
   traceId: string,
-  endsNs: Iterable<bigint> = [],
-): Promise<RevisionRow | undefined> {
-  const minutes = new Set<bigint>();
-  for (const endNs of endsNs) if (endNs >= 0n) minutes.add(minuteOf(endNs));
-  const among = `end_minute IN (${[...minutes].slice(0, MAX_END_MINUTES).map(minute => `toDateTime(${minute})`)})`;
-  const byKey = minutes.size === 0 ? undefined : await newestRevision(store, tenant, traceId, among);
-  return byKey ?? (await newestRevision(store, tenant, traceId, '1'));
-}
-
-/** A revision that moved has a tombstone of equal version under its old key: the live row counts. */
-async function newestRevision(
-  store: Store,
-  tenant: string,
-  traceId: string,
-  where: string,
+  days: Days = [],
 ): Promise<RevisionRow | undefined> {
   const [row] = await store.query<RevisionRow & { readonly is_deleted: number }>(
     `SELECT ${SUMMARY}, is_deleted, error_span_id, error_service, error_operation, error_tier, tier_names, tier_ns,
             path_sections, path_span_id, path_self_ns, corrections
-     FROM trace_revisions WHERE tenant = {tenant:String} AND trace_id = {trace_id:String} AND ${where}
+     FROM trace_revisions WHERE tenant = {tenant:String} AND trace_id = {trace_id:String} AND ${receivedOn(days)}
      ORDER BY version DESC, is_deleted LIMIT 1`,
     { tenant, trace_id: traceId },
     LOOKUP,
@@ -182,13 +189,19 @@ type StoredSpan = Omit<SpanRow, 'duration_ns' | 'resource'> & { readonly resourc
  * One row per identity (the highest version, docs/stitching.md), by start, span id and kind; at most `limit`. Without the
  * columns that the table computes: the engine takes as long to see through these as to find the trace.
  */
-export async function spansOfTrace(store: Store, tenant: string, traceId: string, limit: number): Promise<SpanRow[]> {
+export async function spansOfTrace(
+  store: Store,
+  tenant: string,
+  traceId: string,
+  limit: number,
+  days: Days = [],
+): Promise<SpanRow[]> {
   const rows = await store.query<StoredSpan>(
     `SELECT * FROM (
        SELECT span_id, parent_span_id, name, kind, toInt8(kind) AS kind_number, service, tier,
               toUnixTimestamp64Nano(start) AS start_ns, toInt64(bitShiftRight(version, 64)) AS end_ns, status, attributes,
               resource_json
-       FROM spans WHERE tenant = {tenant:String} AND trace_id = {trace_id:String}
+       FROM spans WHERE tenant = {tenant:String} AND trace_id = {trace_id:String} AND ${receivedOn(days)}
        ORDER BY version DESC LIMIT 1 BY span_id, kind)
      ORDER BY start_ns, span_id, kind_number LIMIT ${Math.trunc(limit)}`,
     { tenant, trace_id: traceId },

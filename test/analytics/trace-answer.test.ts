@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answerTrace } from '../../analytics/trace-answer.js';
 import { TraceAnswer } from '../../schemas/index.js';
-import type { Store } from '../../store/index.js';
+import { daysOfTrace, type Store } from '../../store/index.js';
 import { errorOf, startApi, type TestApi } from './support/api.js';
 import { testParts } from './support/parts.js';
 import { insertArrivals, insertRevisions, insertSpans, LONDON, pathColumns, spanId, traceId } from './support/rows.js';
@@ -93,7 +93,7 @@ describe('one trace', () => {
     const [row] = await store.query(
       `SELECT path_kind, path_caller, path_service, path_operation, path_tier, path_offset_ns, service_names, service_ns,
               link_callers, link_callees, link_ns
-       FROM trace_revisions FINAL WHERE trace_id = '${ID}'`,
+       FROM traces WHERE trace_id = '${ID}'`,
     );
     expect(row).toEqual({
       path_kind: ['service', 'link', 'service'],
@@ -258,23 +258,49 @@ describe('one trace', () => {
     }
   });
 
-  test('is found by the key in one query; spans that its row knows and the first look did not are read again', async () => {
+  test('whose row knows of spans that the first look did not see has them read again', async () => {
     const id = traceId(1_094);
     await insertSpans(store, [{ traceId: id, spanId: spanId(1), startMs: START }]);
     await insertRevisions(store, [{ traceId: id, endMs: START + 10, spans: 2 }]);
     const asked: string[] = [];
     const query: Store['query'] = async (sql, parameters, options) => {
-      if (asked.push(sql) === 2) await insertSpans(store, [{ traceId: id, spanId: spanId(2), startMs: START }]);
-      return store.query(sql, parameters, options);
+      const rows = await store.query(sql, parameters, options);
+      asked.push(/FROM trace_revisions|FROM spans/.exec(sql)?.[0] ?? sql);
+      if (asked.filter(from => from === 'FROM spans').length === 1 && asked.at(-1) === 'FROM spans') {
+        await insertSpans(store, [{ traceId: id, spanId: spanId(2), startMs: START }]);
+      }
+      return rows as never;
     };
     const watched = new Proxy(store, { get: (target, name) => (name === 'query' ? query : Reflect.get(target, name)) });
     const { spans } = await answerTrace(testParts(watched), id);
     expect(spans).toHaveLength(2);
-    expect(asked.map(sql => /FROM trace_revisions|FROM spans/.exec(sql)?.[0])).toEqual([
-      'FROM spans',
-      'FROM trace_revisions',
-      'FROM spans',
-    ]);
+    expect(asked.sort()).toEqual(['FROM spans', 'FROM spans', 'FROM trace_revisions']);
+  });
+
+  test('is looked for on the days that its arrivals name, and only there', async () => {
+    const id = traceId(1_095);
+    const days = [Date.UTC(2026, 10, 20, 12), Date.UTC(2026, 10, 23, 12)];
+    for (const [index, receivedMs] of days.entries()) {
+      await insertSpans(store, [{ traceId: id, spanId: spanId(index + 1), startMs: START }], receivedMs);
+      await insertArrivals(store, [{ traceId: id, offset: index + 1, spans: 1 }], receivedMs);
+    }
+    expect([...(await daysOfTrace(store, 'default', id))].sort()).toEqual(['2026-11-20', '2026-11-23']);
+    expect((await api.read(TraceAnswer, `/api/v1/traces/${id}`)).spans).toHaveLength(2);
+    // What no arrival tells of is not stored yet, as in the ledger.
+    await insertSpans(store, [{ traceId: id, spanId: spanId(3), startMs: START }], Date.UTC(2026, 10, 24, 12));
+    expect((await api.read(TraceAnswer, `/api/v1/traces/${id}`)).spans).toHaveLength(2);
+    // Unless its row says that there is more.
+    await insertRevisions(store, [{ traceId: id, endMs: START + 10, spans: 3 }], days[0]);
+    expect((await api.read(TraceAnswer, `/api/v1/traces/${id}`)).spans).toHaveLength(3);
+  });
+
+  test('that came on more days than a question names is looked for everywhere', async () => {
+    const id = traceId(1_096);
+    const first = Date.UTC(2026, 9, 1);
+    for (let day = 0; day < 31; day++) {
+      await insertArrivals(store, [{ traceId: id, offset: day + 1, spans: 1 }], first + day * 86_400_000);
+    }
+    expect(await daysOfTrace(store, 'default', id)).toEqual([]);
   });
 
   test('that is not known, or another tenant’s, is not found', async () => {

@@ -4,10 +4,9 @@ import {
   arrivalsOfTrace,
   countSpansOfTrace,
   currentRevision,
-  type Days,
-  daysOfTrace,
   type RevisionRow,
-  type SpanRow,
+  receiptsOfTrace,
+  recentRevision,
   spansOfTrace,
 } from '../store/index.js';
 import { ApiError } from './errors.js';
@@ -18,7 +17,17 @@ import { milliseconds, summaryOf } from './trace-summary.js';
 
 export async function answerTrace(parts: Parts, traceId: string): Promise<TraceAnswer> {
   const { store, tenant, limits } = parts;
-  let { spans, revision } = await lookUp(parts, traceId, await daysOfTrace(store, tenant, traceId));
+  const receipts = await receiptsOfTrace(store, tenant, traceId);
+  let [spans, revision] = await Promise.all([
+    spansOfTrace(store, tenant, traceId, limits.spansPerAnswer, receipts),
+    recentRevision(store, tenant, traceId, receipts),
+  ]);
+  revision ??= await currentRevision(
+    store,
+    tenant,
+    traceId,
+    spans.map(({ end_ns }) => BigInt(end_ns)),
+  );
   if (revision !== undefined && revision.span_count > spans.length && spans.length < limits.spansPerAnswer) {
     // It knows of spans that came in the meantime, perhaps on another day.
     spans = await spansOfTrace(store, tenant, traceId, limits.spansPerAnswer);
@@ -44,20 +53,6 @@ export async function answerTrace(parts: Parts, traceId: string): Promise<TraceA
     spans: spans.map(span => spanAnswer(span, corrections)),
     spans_omitted: omitted,
   };
-}
-
-/** Arrivals may be kept for less long than spans; and what is stored a moment ago has none yet. */
-async function lookUp({ store, tenant, limits }: Parts, traceId: string, days: Days): Promise<Found> {
-  const [spans, revision] = await Promise.all([
-    spansOfTrace(store, tenant, traceId, limits.spansPerAnswer, days),
-    currentRevision(store, tenant, traceId, days),
-  ]);
-  return { spans, revision };
-}
-
-interface Found {
-  readonly spans: SpanRow[];
-  readonly revision: RevisionRow | undefined;
 }
 
 function errorOriginOf(row: RevisionRow): TraceAnswer['error_origin'] {

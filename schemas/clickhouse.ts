@@ -147,10 +147,10 @@ CREATE TABLE IF NOT EXISTS trace_revisions (
   INDEX by_trace_id trace_id TYPE bloom_filter(0.01) GRANULARITY 1,
   INDEX written written_at TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree(version, is_deleted)
-PARTITION BY toMonday(received)
+PARTITION BY toDate(received)
 ORDER BY (tenant, end_minute, country, region, locality, trace_id)
 TTL toDateTime(received) + INTERVAL ${days} DAY
-SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1`;
+SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1`;
 
 /** Current revisions only, one row per trace. A key's rows share a partition: `received` is part of what a tombstone repeats. */
 const TRACES = `

@@ -121,45 +121,94 @@ export interface RevisionRow extends TraceRow {
   readonly corrections: string;
 }
 
-/** Days (UTC) of receipt, as `2026-11-24`. Without any a trace is looked for everywhere. */
-export type Days = readonly string[];
+/** When records brought spans of a trace, epoch milliseconds. Empty: nobody knows, so it is looked for everywhere. */
+export type Receipts = readonly number[];
 
-/** A trace that came on more days is looked for everywhere. */
-const MAX_DAYS = 30;
+/** A trace that came in more records is looked for everywhere. */
+const MAX_RECEIPTS = 1_000;
+/** Spans of now arrive within so many minutes of the trace's end, mostly. */
+const MINUTES_BEFORE_RECEIPT = 3n;
+/** With more of them a trace has impossible times, and looking them all up is dearer than searching. */
+const MAX_END_MINUTES = 100;
+const NS_PER_MS = 1_000_000n;
 
 /**
- * The days on which records brought spans of the trace. Its spans and revisions lie in the partitions of these days, and
- * finding the trace in one of thirty is what makes the answer quick (docs/adr/072); the arrivals are narrow.
+ * A trace's spans and revisions lie in the partitions of the days on which its records came, and finding it in one of
+ * thirty is what makes the answer quick; the arrivals that tell them are narrow (docs/adr/072).
  */
-export async function daysOfTrace(store: Store, tenant: string, traceId: string): Promise<Days> {
+export async function receiptsOfTrace(store: Store, tenant: string, traceId: string): Promise<Receipts> {
   const rows = await store.queryRows(
-    `SELECT DISTINCT toString(toDate(received)) FROM trace_arrivals
-     WHERE tenant = {tenant:String} AND trace_id = {trace_id:String} LIMIT ${MAX_DAYS + 1}`,
+    `SELECT toUnixTimestamp64Milli(received) FROM trace_arrivals
+     WHERE tenant = {tenant:String} AND trace_id = {trace_id:String} LIMIT ${MAX_RECEIPTS + 1}`,
     { tenant, trace_id: traceId },
     LOOKUP,
   );
-  return rows.length > MAX_DAYS ? [] : rows.map(([day]) => String(day));
+  return rows.length > MAX_RECEIPTS ? [] : rows.map(([receivedMs]) => Number(receivedMs));
 }
 
-function receivedOn(days: Days): string {
-  for (const day of days) if (!/^\d{4}-\d\d-\d\d$/.test(day)) throw new Error(`not a day: ${JSON.stringify(day)}`);
-  return days.length === 0 ? '1' : `toDate(received) IN (${days.map(day => `'${day}'`)})`;
+function receivedAt(receipts: Receipts): string {
+  const days = new Set(receipts.map(receivedMs => new Date(receivedMs).toISOString().slice(0, 10)));
+  return days.size === 0 ? '1' : `toDate(received) IN (${[...days].map(day => `'${day}'`)})`;
 }
 
 /**
- * The current revision, or undefined if no row of the trace is live. A revision that moved has a tombstone of equal version
- * under its old key: the live row counts. The bloom index on trace ids finds it, which reads 1.2 KB for each 1,024 traces.
+ * The current revision, or undefined if no row of the trace is live there. It is looked for by its key among the minutes
+ * in which it ends if it is a trace of now. Where it moved away from there, it left a tombstone.
+ */
+export function recentRevision(
+  store: Store,
+  tenant: string,
+  traceId: string,
+  receipts: Receipts,
+): Promise<RevisionRow | undefined> {
+  const minutes = new Set<bigint>();
+  for (const receivedMs of receipts) {
+    const last = minuteOf(BigInt(receivedMs) * NS_PER_MS);
+    for (let before = 0n; before <= MINUTES_BEFORE_RECEIPT; before++) minutes.add(last - before * 60n);
+  }
+  return newestAmong(store, tenant, traceId, minutes, receipts);
+}
+
+/**
+ * The current revision wherever it is. A revision ends where one of its spans does, so `endsNs`, those of the spans, lead
+ * to it by the key. Where they do not (spans that are kept for less long, an end that was restated), the bloom index on
+ * trace ids finds it, which reads 15 KB for each 8,192 traces.
  */
 export async function currentRevision(
   store: Store,
   tenant: string,
   traceId: string,
-  days: Days = [],
+  endsNs: Iterable<bigint> = [],
+): Promise<RevisionRow | undefined> {
+  const minutes = new Set<bigint>();
+  for (const endNs of endsNs) if (endNs >= 0n) minutes.add(minuteOf(endNs));
+  const byKey = await newestAmong(store, tenant, traceId, minutes, []);
+  return byKey ?? (await newestRevision(store, tenant, traceId, '1'));
+}
+
+async function newestAmong(
+  store: Store,
+  tenant: string,
+  traceId: string,
+  minutes: ReadonlySet<bigint>,
+  receipts: Receipts,
+): Promise<RevisionRow | undefined> {
+  if (minutes.size === 0) return undefined;
+  const among = [...minutes].slice(0, MAX_END_MINUTES).map(minute => `toDateTime(${minute})`);
+  return newestRevision(store, tenant, traceId, `end_minute IN (${among}) AND ${receivedAt(receipts)}`);
+}
+
+/** A revision that moved has a tombstone of equal version under its old key: the live row counts. */
+async function newestRevision(
+  store: Store,
+  tenant: string,
+  traceId: string,
+  where: string,
 ): Promise<RevisionRow | undefined> {
   const [row] = await store.query<RevisionRow & { readonly is_deleted: number }>(
     `SELECT ${SUMMARY}, is_deleted, error_span_id, error_service, error_operation, error_tier, tier_names, tier_ns,
             path_sections, path_span_id, path_self_ns, corrections
-     FROM trace_revisions WHERE tenant = {tenant:String} AND trace_id = {trace_id:String} AND ${receivedOn(days)}
+     FROM trace_revisions WHERE tenant = {tenant:String} AND trace_id = {trace_id:String} AND ${where}
      ORDER BY version DESC, is_deleted LIMIT 1`,
     { tenant, trace_id: traceId },
     LOOKUP,
@@ -194,14 +243,14 @@ export async function spansOfTrace(
   tenant: string,
   traceId: string,
   limit: number,
-  days: Days = [],
+  receipts: Receipts = [],
 ): Promise<SpanRow[]> {
   const rows = await store.query<StoredSpan>(
     `SELECT * FROM (
        SELECT span_id, parent_span_id, name, kind, toInt8(kind) AS kind_number, service, tier,
               toUnixTimestamp64Nano(start) AS start_ns, toInt64(bitShiftRight(version, 64)) AS end_ns, status, attributes,
               resource_json
-       FROM spans WHERE tenant = {tenant:String} AND trace_id = {trace_id:String} AND ${receivedOn(days)}
+       FROM spans WHERE tenant = {tenant:String} AND trace_id = {trace_id:String} AND ${receivedAt(receipts)}
        ORDER BY version DESC LIMIT 1 BY span_id, kind)
      ORDER BY start_ns, span_id, kind_number LIMIT ${Math.trunc(limit)}`,
     { tenant, trace_id: traceId },

@@ -1,10 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answerTrace } from '../../analytics/trace-answer.js';
 import { TraceAnswer } from '../../schemas/index.js';
-import { daysOfTrace, type Store } from '../../store/index.js';
+import { receiptsOfTrace, recentRevision, type Store } from '../../store/index.js';
 import { errorOf, startApi, type TestApi } from './support/api.js';
 import { testParts } from './support/parts.js';
-import { insertArrivals, insertRevisions, insertSpans, LONDON, pathColumns, spanId, traceId } from './support/rows.js';
+import {
+  insertArrivals,
+  insertRevisions,
+  insertSpans,
+  LONDON,
+  NEW_YORK,
+  pathColumns,
+  spanId,
+  traceId,
+} from './support/rows.js';
 import { startStore } from './support/store.js';
 
 const NOW = Date.UTC(2026, 10, 24, 10, 0, 0);
@@ -284,7 +293,7 @@ describe('one trace', () => {
       await insertSpans(store, [{ traceId: id, spanId: spanId(index + 1), startMs: START }], receivedMs);
       await insertArrivals(store, [{ traceId: id, offset: index + 1, spans: 1 }], receivedMs);
     }
-    expect([...(await daysOfTrace(store, 'default', id))].sort()).toEqual(['2026-11-20', '2026-11-23']);
+    expect([...(await receiptsOfTrace(store, 'default', id))].sort()).toEqual(days);
     expect((await api.read(TraceAnswer, `/api/v1/traces/${id}`)).spans).toHaveLength(2);
     // What no arrival tells of is not stored yet, as in the ledger.
     await insertSpans(store, [{ traceId: id, spanId: spanId(3), startMs: START }], Date.UTC(2026, 10, 24, 12));
@@ -294,13 +303,32 @@ describe('one trace', () => {
     expect((await api.read(TraceAnswer, `/api/v1/traces/${id}`)).spans).toHaveLength(3);
   });
 
-  test('that came on more days than a question names is looked for everywhere', async () => {
+  test('that came in more records than a question names is looked for everywhere', async () => {
     const id = traceId(1_096);
-    const first = Date.UTC(2026, 9, 1);
-    for (let day = 0; day < 31; day++) {
-      await insertArrivals(store, [{ traceId: id, offset: day + 1, spans: 1 }], first + day * 86_400_000);
+    const arrivals = Array.from({ length: 1_001 }, (_, index) => ({ traceId: id, offset: index + 1, spans: 1 }));
+    await insertArrivals(store, arrivals.slice(1));
+    expect(await receiptsOfTrace(store, 'default', id)).toHaveLength(1_000);
+    await insertArrivals(store, arrivals.slice(0, 1));
+    expect(await receiptsOfTrace(store, 'default', id)).toEqual([]);
+  });
+
+  test('of now is found where its records came, unless its row moved away from there', async () => {
+    const ids = [traceId(1_097), traceId(1_098)];
+    const receivedMs = START + 2_000;
+    const near = { endMs: START + 1_000, spans: 1 };
+    for (const id of ids) {
+      await insertSpans(store, [{ traceId: id, spanId: spanId(1), startMs: START }], receivedMs);
+      await insertArrivals(store, [{ traceId: id, offset: 1, spans: 1 }], receivedMs);
+      await insertRevisions(store, [{ ...near, traceId: id }], receivedMs);
     }
-    expect(await daysOfTrace(store, 'default', id)).toEqual([]);
+    const moved = { traceId: ids[1], place: LONDON, spans: 2 };
+    await insertRevisions(store, [{ ...near, ...moved, place: NEW_YORK, isDeleted: true }], receivedMs);
+    await insertRevisions(store, [{ ...moved, endMs: START - 60 * MINUTE }], receivedMs);
+    const receipts = await receiptsOfTrace(store, 'default', ids[0]);
+    expect((await recentRevision(store, 'default', ids[0], receipts))?.trace_id).toBe(ids[0]);
+    expect(await recentRevision(store, 'default', ids[1], receipts)).toBeUndefined();
+    const trace = await api.read(TraceAnswer, `/api/v1/traces/${ids[1]}`);
+    expect(trace).toMatchObject({ location: { country: 'GB' }, end: '2026-11-24T08:59:00.000000000Z' });
   });
 
   test('that is not known, or another tenant’s, is not found', async () => {

@@ -18,8 +18,8 @@ import { saveResults } from './results.js';
 import { withStore } from './slo-store.js';
 import { ASSEMBLY, WINDOWS } from './stages.js';
 
-/** About what a second brings at the pipe's highest rate. */
-const ROWS_PER_BLOCK = 50_000;
+/** About what the stitcher stores at once at the pipe's highest rate. */
+const ROWS_PER_BLOCK = 100_000;
 const RUNS = 3;
 /** For so long nothing is merged before the engine counts as done. */
 const QUIET_CHECKS = 8;

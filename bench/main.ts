@@ -23,7 +23,7 @@ import { machine, saveResults } from './results.js';
 import { benchSlo } from './slo.js';
 import { benchStages } from './stages.js';
 
-const ROUNDS = 10;
+const ROUNDS = 30;
 const PARTS = ['all', 'stages', 'engine', 'pipe', 'kafka', 'memory', 'slo', 'query', 'blame'];
 
 const [what = 'all', count] = process.argv.slice(2);

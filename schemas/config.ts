@@ -83,7 +83,7 @@ export const Settings = z.strictObject({
       .describe('Memory of open traces; beyond it they close early'),
     maxClockSkew: duration(0).prefault('1h').describe('Largest difference of clocks that is believed; 0s for none'),
     maxSpansPerTrace: integer(1, 500_000).default(100_000).describe('Spans assembled of one trace; all are stored'),
-    flushEvery: duration().prefault('750ms').describe('Longest time spans wait to be stored'),
+    flushEvery: duration().prefault('500ms').describe('Longest time spans wait to be stored'),
     batchMaxBytes: size(1024).prefault('16MiB').describe('Largest batch of the log stored at once'),
   }),
   store: section({

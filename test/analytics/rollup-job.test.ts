@@ -105,6 +105,29 @@ describe('a pass', () => {
     await expectRolledUp();
   });
 
+  test('leaves a minute that it found right alone, until rows come to it', async () => {
+    let looks = 0;
+    const watched = new Proxy(store, {
+      get: (target, name) => {
+        if (name !== 'queryRows') return Reflect.get(target, name);
+        return (sql: string, ...more: []) => {
+          if (sql.includes('minute_differs')) looks++;
+          return target.queryRows(sql, ...more);
+        };
+      },
+    });
+    const a = job('a', watched);
+    await insertRevisions(store, [row(1)]);
+    expect(await a.pass()).toBe(1);
+    expect(await a.pass()).toBe(0);
+    expect(looks).toBe(2);
+    expect(await a.pass()).toBe(0);
+    expect(looks).toBe(2);
+    await insertRevisions(store, [row(2)]);
+    expect(await a.pass()).toBe(1);
+    await expectRolledUp();
+  });
+
   test('empties the minute a trace moves away from', async () => {
     const a = job('a');
     await insertRevisions(store, [row(1)]);

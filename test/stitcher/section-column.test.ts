@@ -30,14 +30,26 @@ test('equal sections are one text, and those that differ in any of the five word
   ]);
 });
 
-test('more sections than any table of a block began with keep their texts, block after block', () => {
+test.each(['caller', 'service', 'operation', 'tier'])('thousands that differ in the %s only keep their texts', word => {
+  // So many that they lie side by side in the table, block after block.
   const interner = new Interner();
-  const names = Array.from({ length: 3_000 }, (_, number) => interner.index(`operation ${number}`));
+  const names = Array.from({ length: 3_000 }, (_, number) => interner.index(`name ${number}`));
   const column = new SectionColumn(interner);
+  const place = ['kind', 'caller', 'service', 'operation', 'tier'].indexOf(word);
   for (const first of [0, 1_500]) {
-    const pushed = [...names.slice(first, first + 1_500), ...names.slice(first, first + 1_500)];
-    for (const name of pushed) column.push(0, 0, 1, name, 2);
-    const texts = take(column, pushed.length).map(text => (JSON.parse(String(text)) as string[])[3]);
-    expect(texts).toEqual(pushed.map(name => interner.text(name)));
+    const some = names.slice(first, first + 1_500);
+    const pushed = [...some, ...some].flatMap(name => [
+      [0, name],
+      [1, name],
+    ]);
+    for (const [kind, name] of pushed) {
+      const section: [number, number, number, number, number] = [kind, 1, 1, 1, 1];
+      section[place] = name;
+      column.push(...section);
+    }
+    const texts = take(column, pushed.length).map(text => JSON.parse(String(text)) as string[]);
+    expect(texts.map(text => [text[0], text[place]])).toEqual(
+      pushed.map(([kind, name]) => [['service', 'link'][kind], interner.text(name)]),
+    );
   }
 });

@@ -2,6 +2,7 @@
  * Runs statements on chDB, each in a Session under its own terms (session-pool.ts); reads run in parallel up to a limit,
  * writes apart from them. A Session with a `session_id` is kept for the next statement with it, settings and all.
  */
+import { bindParameters } from './bind.js';
 import { QUERY_WAS_CANCELLED, READONLY } from './exceptions.js';
 import { isStreamable } from './formats.js';
 import { Lane } from './lane.js';
@@ -122,8 +123,9 @@ export class Executor {
       await named.session.queryAsync(withParameters(terms(job), job), { format: 'TSV' });
       return this.#run(named.session, job);
     }
-    const isKept = WITHOUT_TRACE.has(job.statement.verb) && !isForever(job);
-    return this.#pool.run(job, isKept, session => this.#run(session, job));
+    if (!WITHOUT_TRACE.has(job.statement.verb)) return this.#pool.run(job, false, session => this.#run(session, job));
+    const bound = { ...job, ...bindParameters(job.sql, job.settings) };
+    return this.#pool.run(bound, !isForever(bound), session => this.#run(session, bound));
   }
 
   async #run(session: EngineSession, job: Job): Promise<JobCounts> {

@@ -60,7 +60,9 @@ async function answer(message: IncomingMessage, response: ServerResponse, option
 
 async function answerQuery(message: IncomingMessage, response: ServerResponse, options: EngineServerOptions) {
   const left = new AbortController();
-  response.once('close', () => left.abort());
+  response.once('close', () => {
+    if (!response.writableFinished) left.abort();
+  });
   let writer = new ResultWriter(response, false);
   try {
     const request = parseRequest(message, options.passwordSha256);

@@ -6,7 +6,7 @@ const MAX_RESULT_BYTES = 1 << 30;
 
 const DEFAULTS: readonly (readonly [string, string])[] = [['max_result_bytes', String(MAX_RESULT_BYTES)]];
 
-const PARAMETER = 'param_';
+export const PARAMETER = 'param_';
 
 /** What a query is run under. */
 export interface Terms {
@@ -20,20 +20,24 @@ export interface Terms {
 export function terms({ database, role, settings }: Terms): string {
   if (!/^\w+$/.test(database)) throw BAD_ARGUMENTS(`Not the name of a database: ${database}`);
   if (role !== undefined && !/^\w+$/.test(role)) throw BAD_ARGUMENTS(`Not the name of a role: ${role}`);
-  const own = [...settings].filter(([name]) => name !== 'readonly' && !name.startsWith(PARAMETER));
+  const own = [...settings].filter(([name]) => name !== 'readonly' && !isParameter(name));
   const all = new Map([...DEFAULTS, ...own]);
   return `USE ${database}; ${role === undefined ? '' : `SET ROLE ${role}; `}SET ${[...all].map(assignment).join(', ')};`;
 }
 
 /** `statements`, those for the parameters, and `readonly` last; '' where there is nothing to say. */
 export function withParameters(statements: string, { settings }: Terms): string {
-  const last = [...settings].filter(([name]) => name.startsWith(PARAMETER));
+  const last = [...settings].filter(([name]) => isParameter(name));
   if (isReadonly(settings)) last.push(['readonly', settings.get('readonly') ?? '0']);
   return last.length === 0 ? statements : `${statements} SET ${last.map(assignment).join(', ')};`;
 }
 
 export function parameterNames({ settings }: Terms): string {
-  return [...settings.keys()].filter(name => name.startsWith(PARAMETER)).join();
+  return [...settings.keys()].filter(isParameter).join();
+}
+
+export function isParameter(name: string): boolean {
+  return name.startsWith(PARAMETER);
 }
 
 export function isReadonly(settings: ReadonlyMap<string, string>): boolean {

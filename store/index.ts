@@ -23,6 +23,8 @@ export type { BlameQuestion } from './queries/slo/blame-traces.js';
 export { healthyMinutes, healthySums, type MinuteChoice } from './queries/slo/healthy.js';
 export * from './queries/slo/index.js';
 export * from './queries/stitching.js';
+export * from './queries/trace-by-id.js';
+export type { TraceRow } from './queries/trace-row.js';
 export * from './queries/traces.js';
 export * from './sql-store.js';
 export type * from './types.js';

@@ -8,7 +8,7 @@
  */
 import { StoreError } from '../errors.js';
 import type { QueryOptions, Store } from '../types.js';
-import { LOOKUP } from './lookup.js';
+import { BY_KEY } from './lookup.js';
 
 export type LatencyDimension = 'location' | 'locality' | 'region' | 'country' | 'service' | 'operation' | 'environment';
 
@@ -194,7 +194,7 @@ export async function latencyOfFew(
 ): Promise<LatencyCell[] | undefined> {
   const max_rows_to_read = Math.max(1, Math.min(limit, FEW_ROWS));
   try {
-    return await exactLatency(store, question, maxCells, { ...LOOKUP.settings, max_rows_to_read });
+    return await exactLatency(store, question, maxCells, { ...BY_KEY.settings, max_rows_to_read });
   } catch (error) {
     if (error instanceof StoreError && error.clickhouseCode === TOO_MANY_ROWS) return undefined;
     throw error;

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answerTrace } from '../../analytics/trace-answer.js';
 import { TraceAnswer } from '../../schemas/index.js';
-import { receiptsOfTrace, recentRevision, type Store } from '../../store/index.js';
+import { currentRevision, receiptsOfTrace, recentRevision, type Store, spansOfTrace } from '../../store/index.js';
+import { seededRandom } from '../support/random.js';
 import { startApi, type TestApi } from './support/api.js';
 import { testParts } from './support/parts.js';
 import { insertArrivals, insertRevisions, insertSpans, LONDON, NEW_YORK, spanId, traceId } from './support/rows.js';
@@ -88,4 +89,76 @@ describe('a trace', () => {
     const trace = await api.read(TraceAnswer, `/api/v1/traces/${ids[1]}`);
     expect(trace).toMatchObject({ location: { country: 'GB' }, end: '2026-11-24T08:59:00.000000000Z' });
   });
+
+  // Few rows are sorted out by us, many by the engine.
+  test.each([1, 40, 1_000, 1_001, 2_300])('of %s rows has each span once, in order', async rows => {
+    const id = traceId(2_000 + rows);
+    const random = seededRandom(rows);
+    const kinds = ['INTERNAL', 'SERVER', 'CLIENT'];
+    const stored = Array.from({ length: rows }, (_, index) => ({
+      traceId: id,
+      spanId: spanId(Math.floor(random() * rows * 0.6)),
+      kind: kinds[Math.floor(random() * kinds.length)],
+      startMs: START + Math.floor(random() * 20),
+      durationMs: 5 + Math.floor(random() * 4),
+      // Two of one identity never have the same.
+      version: index,
+    }));
+    // In blocks, each of which keeps what it was given.
+    for (let at = 0; at < rows; at += 500) await insertSpans(store, stored.slice(at, at + 500));
+    const versionOf = ({ startMs, durationMs, version }: (typeof stored)[number]) => [startMs + durationMs, version];
+    const best = new Map<string, (typeof stored)[number]>();
+    for (const span of stored) {
+      const identity = `${span.spanId} ${span.kind}`;
+      const other = best.get(identity);
+      if (other === undefined || compare(versionOf(span), versionOf(other)) > 0) best.set(identity, span);
+    }
+    const place = (span: { spanId: string; kind: string; startMs: number }) => [
+      span.startMs,
+      span.spanId,
+      kinds.indexOf(span.kind),
+    ];
+    const expected = [...best.values()]
+      .sort((one, other) => compare(place(one), place(other)))
+      .map(({ spanId, kind, startMs, durationMs }) => `${spanId} ${kind} ${startMs} ${durationMs}`);
+    for (const limit of [3, 10_000]) {
+      const spans = await spansOfTrace(store, 'default', id, limit);
+      const told = spans.map(span => {
+        const [start, end] = [span.start_ns, span.end_ns].map(ns => Number(BigInt(ns) / 1_000_000n));
+        expect(span.duration_ns).toBe(String((end - start) * 1e6));
+        return `${span.span_id} ${span.kind} ${start} ${end - start}`;
+      });
+      expect(told).toEqual(expected.slice(0, limit));
+    }
+  });
+
+  test.each([2, 10, 11, 30])('with %s stored rows has the newest, and a live one before its tombstone', async rows => {
+    const id = traceId(9_000 + rows);
+    const revisions = Array.from({ length: rows }, (_, index) => ({
+      traceId: id,
+      endMs: START + 1_000,
+      spans: 1 + ((index * 7) % rows),
+      // Rows of one key would be one.
+      place: [`city ${index}`, 'US-NY', 'US'] as const,
+    }));
+    await insertRevisions(store, revisions, START);
+    const newest = async () => {
+      const row = await currentRevision(store, 'default', id, [BigInt(START + 1_000) * 1_000_000n]);
+      return row && [row.span_count, row.locality];
+    };
+    const best = revisions.reduce((one, other) => (other.spans > one.spans ? other : one));
+    expect(await newest()).toEqual([best.spans, best.place[0]]);
+    // A row that moves leaves a tombstone of its version.
+    const tombstone = { ...best, place: ['elsewhere', 'US-NY', 'US'] as const, more: { is_deleted: 1 } };
+    await insertRevisions(store, [tombstone], START);
+    expect(await newest()).toEqual([best.spans, best.place[0]]);
+    await insertRevisions(store, [{ ...tombstone, spans: best.spans + 1, arrivals: best.spans + 1 }], START);
+    expect(await newest()).toBeUndefined();
+  });
 });
+
+function compare(one: readonly (string | number)[], other: readonly (string | number)[]): number {
+  const at = one.findIndex((value, index) => value !== other[index]);
+  if (at < 0) return 0;
+  return one[at] < other[at] ? -1 : 1;
+}

@@ -5,9 +5,10 @@
  */
 import { z } from 'zod';
 import { formatShortInstant, NS_PER_MS } from '../schemas/index.js';
-import { type ProgressRow, readProgress } from '../store/index.js';
+import type { ProgressRow } from '../store/index.js';
 import { readOffsets } from './log.js';
 import type { Parts } from './settings.js';
+import type { ProgressReading } from './shared-progress.js';
 import type { LogPartition } from './types.js';
 
 /** What stitchers write (`StitcherProgress` in their room): -Infinity becomes null in JSON. */
@@ -45,18 +46,24 @@ export interface CountedProgress extends Progress {
   readonly countedMs: number;
 }
 
-type FreshnessParts = Pick<Parts, 'store' | 'offsets' | 'limits'>;
+type FreshnessParts = Pick<Parts, 'progress' | 'offsets' | 'limits'>;
 
 export async function readFreshness(parts: FreshnessParts): Promise<Progress> {
-  // The log first: what is appended after that is not part of "so far".
-  const partitions = await readOffsets(parts);
-  const { rows, serverNowMs } = await readProgress(parts.store);
+  const { partitions, rows, serverNowMs } = await readAll(parts);
   return progressOf(partitions, rows, serverNowMs, parts.limits.instanceAliveMs);
+}
+
+/**
+ * The log, and what was made of it. Whichever is read later may know more than the other, and then nothing is settled: a
+ * stitcher that has got to the log's end has got to all that there is.
+ */
+export async function readAll({ progress, offsets }: Pick<FreshnessParts, 'progress' | 'offsets'>) {
+  const [reading, partitions] = await Promise.all([progress.read(), readOffsets({ offsets })]);
+  return { ...reading, partitions };
 }
 
 /** Rows of others say nothing about answers. */
 const TELLING = new Set(['stitcher', 'rollup', 'slo']);
-const MILLISECOND = 1;
 
 /**
  * As `readFreshness` before `ask`, but both at the same time: what was stored in `progress` before they began was true by
@@ -64,32 +71,27 @@ const MILLISECOND = 1;
  * servers of a cluster have a clock each: there it is one after the other.
  */
 export async function withFreshness<Answer>(
-  parts: FreshnessParts,
+  parts: FreshnessParts & Pick<Parts, 'store'>,
   ask: () => Promise<Answer>,
 ): Promise<{ progress: Progress; answer: Answer }> {
   if (parts.store.cluster !== undefined) return { progress: await readFreshness(parts), answer: await ask() };
-  const beganMs = performance.now();
-  const known = async () => {
-    const partitions = await readOffsets(parts);
-    const { rows, serverNowMs } = await readProgress(parts.store);
-    // On the store's clock they began no earlier than this.
-    const beganServerMs = serverNowMs - Math.ceil(performance.now() - beganMs) - MILLISECOND;
-    const isOfBefore = rows.every(({ name, atMs }) => !TELLING.has(name) || atMs < beganServerMs);
-    return { progress: progressOf(partitions, rows, serverNowMs, parts.limits.instanceAliveMs), isOfBefore };
-  };
-  const [{ progress, isOfBefore }, answer] = await Promise.all([known(), ask()]);
+  // In this order: what is known already is of before the question.
+  const [known, answer] = await Promise.all([readAll(parts), ask()]);
+  const { partitions, rows, serverNowMs, beganServerMs } = known;
+  const isOfBefore = known.isOfBefore || rows.every(({ name, atMs }) => !TELLING.has(name) || atMs < beganServerMs);
+  const progress = progressOf(partitions, rows, serverNowMs, parts.limits.instanceAliveMs);
   return { progress, answer: isOfBefore ? answer : await ask() };
 }
 
 /** As `readFreshness`; settled only when the counts of SLOs have followed, too. */
 export async function readCountedFreshness(parts: FreshnessParts): Promise<CountedProgress> {
-  const partitions = await readOffsets(parts);
-  return countedProgressOf(partitions, await readProgress(parts.store), parts.limits);
+  const { partitions, ...reading } = await readAll(parts);
+  return countedProgressOf(partitions, reading, parts.limits);
 }
 
 export function countedProgressOf(
   partitions: readonly LogPartition[],
-  { rows, serverNowMs }: Awaited<ReturnType<typeof readProgress>>,
+  { rows, serverNowMs }: Pick<ProgressReading, 'rows' | 'serverNowMs'>,
   { instanceAliveMs }: Pick<Parts['limits'], 'instanceAliveMs'>,
 ): CountedProgress {
   const progress = progressOf(partitions, rows, serverNowMs, instanceAliveMs);

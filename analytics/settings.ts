@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client';
 import type { SqlStore, Store } from '../store/index.js';
 import type { ApiToken } from './access.js';
 import { type ApiLimits, type ApiTls, DEFAULT_API_LIMITS } from './listener.js';
+import { SharedProgress } from './shared-progress.js';
 import type {
   AnalyticsLimits,
   AnalyticsOptions,
@@ -20,6 +21,8 @@ export const DEFAULT_LIMITS: AnalyticsLimits = {
   spansPerAnswer: 20_000,
   // Stitchers report every 2 s at the latest.
   instanceAliveMs: 15_000,
+  // They report where they are once a second.
+  progressMaxAgeMs: 100,
 };
 
 export const DEFAULT_ROLLUP: RollupSettings = { everyMs: 1_000, maxShare: 0.2, overlapMs: 10_000 };
@@ -37,6 +40,7 @@ export interface Parts {
   readonly sql: Required<SqlSettings>;
   readonly rollup: RollupSettings;
   readonly limits: AnalyticsLimits;
+  readonly progress: SharedProgress;
   readonly slo: SloSettings;
   readonly tls?: ApiTls | undefined;
   readonly tokens: readonly ApiToken[];
@@ -46,12 +50,14 @@ export interface Parts {
 }
 
 export function partsOf(options: AnalyticsOptions): Parts {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
   return {
     ...options,
     sqlStore: options.sqlStore ?? { store: options.store, isReadonly: false },
     sql: { maxConcurrent: 4, ...options.sql },
     rollup: { ...DEFAULT_ROLLUP, ...options.rollup },
-    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    limits,
+    progress: new SharedProgress(options.store, limits.progressMaxAgeMs),
     slo: options.slo ?? {},
     tokens: options.tokens ?? [],
     apiLimits: { ...DEFAULT_API_LIMITS, ...options.apiLimits },

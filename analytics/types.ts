@@ -65,6 +65,8 @@ export interface AnalyticsLimits {
   readonly spansPerAnswer: number;
   /** A stitcher whose progress row is older than this is not alive: see freshness.ts. */
   readonly instanceAliveMs: number;
+  /** How current answers are is told by what was known so long ago, at most. */
+  readonly progressMaxAgeMs: number;
 }
 
 export interface AnalyticsOptions {

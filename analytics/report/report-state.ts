@@ -3,6 +3,7 @@ import type { ReportAnswer } from '../../schemas/index.js';
 import { type CountedSlo, newestRowOf, readProgress, type Store, sloBackfills } from '../../store/index.js';
 import { readCountedFreshness } from '../freshness.js';
 import type { Parts } from '../settings.js';
+import { SharedProgress } from '../shared-progress.js';
 import { backfillOf } from '../slo/slo-freshness.js';
 import type { GroupsWindow } from './groups.js';
 
@@ -32,7 +33,8 @@ export async function readReportState(
   window: GroupsWindow,
 ): Promise<ReportState> {
   const { serverNowMs } = await readProgress(store);
-  const { watermark, settled, countedMs } = await readCountedFreshness({ store, limits, offsets });
+  const progress = new SharedProgress(store, 0);
+  const { watermark, settled, countedMs } = await readCountedFreshness({ progress, limits, offsets });
   const isOver = watermark !== null && Date.parse(watermark) >= window.toMinute * 60_000;
   const isCounted = settled || (isOver && (await newestRowOf(store, tenant, window)) < countedMs);
   const { backfills } = await sloBackfills(store, tenant);

@@ -1,8 +1,7 @@
 /** How far the counts of an SLO have followed what was received. Read before the counts it accompanies. */
 import type { SloFreshness } from '../../schemas/index.js';
-import { type CountedSlo, doneRatio, readProgress, type SloBackfill, sloBackfillsIn } from '../../store/index.js';
-import { type CountedProgress, countedProgressOf } from '../freshness.js';
-import { readOffsets } from '../log.js';
+import { type CountedSlo, doneRatio, type SloBackfill, sloBackfillsIn } from '../../store/index.js';
+import { type CountedProgress, countedProgressOf, readAll } from '../freshness.js';
 import type { Parts } from '../settings.js';
 import { instantOf } from './times.js';
 
@@ -17,10 +16,9 @@ export interface SloProgress {
 }
 
 export async function readSloProgress(
-  parts: Pick<Parts, 'store' | 'offsets' | 'limits' | 'tenant'>,
+  parts: Pick<Parts, 'progress' | 'offsets' | 'limits' | 'tenant'>,
 ): Promise<SloProgress> {
-  const partitions = await readOffsets(parts);
-  const progress = await readProgress(parts.store);
+  const { partitions, ...progress } = await readAll(parts);
   return {
     counted: countedProgressOf(partitions, progress, parts.limits),
     backfills: sloBackfillsIn(progress.rows, parts.tenant),

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { progressOf, withFreshness } from '../../analytics/freshness.js';
+import { SharedProgress } from '../../analytics/shared-progress.js';
 import { LatencyAnswer } from '../../schemas/index.js';
 import type { ProgressRow, Store } from '../../store/index.js';
 import { errorOf, startApi, type TestApi } from './support/api.js';
@@ -43,23 +44,83 @@ function rollup(coveredMs: number, instance = 'a'): ProgressRow {
 const ROLLED_UP = rollup(NOW - 1_000);
 const isSettled = (rows: readonly ProgressRow[], log = LOG) => progressOf(log, rows, NOW, ALIVE_MS).settled;
 
+/** A store of which nothing but `progress` is asked, by a clock that says NOW. */
+function storeWith(rows: readonly ProgressRow[], tookMs = 0, cluster?: string) {
+  const order: string[] = [];
+  const told = rows.map(({ name, instance, atMs, state }) => [name, instance, String(atMs), state]);
+  const store = {
+    cluster,
+    queryRows: async () => {
+      order.push('progress');
+      await new Promise(resolve => setTimeout(resolve, tookMs));
+      return [[told, String(NOW)]];
+    },
+  } as unknown as Store;
+  return { store, order };
+}
+
+describe('what is known of progress', () => {
+  test('is read once for all who ask at the same time, and they compare when', async () => {
+    const { store, order } = storeWith([stitcher()], 20);
+    const shared = new SharedProgress(store, 60_000);
+    const readings = await Promise.all([shared.read(), shared.read(), shared.read()]);
+    expect(order).toEqual(['progress']);
+    for (const { rows, isOfBefore, beganServerMs } of readings) {
+      expect([rows.length, isOfBefore]).toEqual([1, false]);
+      expect(beganServerMs).toBeLessThanOrEqual(NOW - 20);
+    }
+  });
+
+  test('is read once for all who ask within a moment, whose clock goes on', async () => {
+    const { store, order } = storeWith([stitcher()]);
+    const shared = new SharedProgress(store, 60_000);
+    await shared.read();
+    await new Promise(resolve => setTimeout(resolve, 30));
+    const { isOfBefore, serverNowMs } = await shared.read();
+    expect([order.length, isOfBefore]).toEqual([1, true]);
+    expect(serverNowMs).toBeGreaterThanOrEqual(NOW + 29);
+  });
+
+  test('is read again after that moment', async () => {
+    const { store, order } = storeWith([stitcher()]);
+    const shared = new SharedProgress(store, 10);
+    await shared.read();
+    await new Promise(resolve => setTimeout(resolve, 20));
+    expect((await shared.read()).isOfBefore).toBe(false);
+    expect(order).toHaveLength(2);
+  });
+
+  test('is read again where it could not be', async () => {
+    const { store, order } = storeWith([stitcher()]);
+    let isAway = true;
+    const queryRows = (...asked: Parameters<Store['queryRows']>) => {
+      return isAway ? Promise.reject(new Error('away')) : store.queryRows(...asked);
+    };
+    const shared = new SharedProgress({ ...store, queryRows } as Store, 60_000);
+    await expect(Promise.all([shared.read(), shared.read()])).rejects.toThrow('away');
+    isAway = false;
+    expect((await shared.read()).rows).toHaveLength(1);
+    expect(order).toHaveLength(1);
+  });
+});
+
 describe('an answer that is asked for together with its freshness', () => {
-  /** A store of which nothing but `progress` is asked, by a clock that says NOW. */
-  function asked(rows: readonly ProgressRow[], { tookMs = 0, cluster = undefined as string | undefined } = {}) {
-    const order: string[] = [];
-    const store = {
-      cluster,
-      queryRows: async () => {
-        order.push('progress');
-        await new Promise(resolve => setTimeout(resolve, tookMs));
-        return [[rows.map(({ name, instance, atMs, state }) => [name, instance, String(atMs), state]), String(NOW)]];
-      },
-    } as unknown as Store;
-    const limits = { instanceAliveMs: ALIVE_MS } as Parameters<typeof withFreshness>[0]['limits'];
-    const ask = async () => order.push('answer');
-    return withFreshness({ store, offsets: async () => LOG, limits }, ask).then(({ progress, answer }) => {
-      return { settled: progress.settled, answer, order };
-    });
+  const LIMITS = { instanceAliveMs: ALIVE_MS } as Parameters<typeof withFreshness>[0]['limits'];
+
+  function storeOf(
+    rows: readonly ProgressRow[],
+    maxAgeMs = 0,
+    { tookMs = 0, cluster = undefined as string | undefined } = {},
+  ) {
+    const { store, order } = storeWith(rows, tookMs, cluster);
+    return { store, order, progress: new SharedProgress(store, maxAgeMs) };
+  }
+
+  async function asked(rows: readonly ProgressRow[], how: { tookMs?: number; cluster?: string } = {}) {
+    const { store, progress, order } = storeOf(rows, 0, how);
+    const parts = { store, progress, offsets: async () => LOG, limits: LIMITS };
+    const { progress: told, answer } = await withFreshness(parts, async () => order.push('answer'));
+    return { settled: told.settled, answer, order };
   }
   const EARLIER = { ...ROLLED_UP, atMs: NOW - 1_000 };
 
@@ -79,6 +140,22 @@ describe('an answer that is asked for together with its freshness', () => {
     expect(order.filter(what => what === 'answer')).toHaveLength(2);
     // The second one is given.
     expect(answer).toBe(order.length);
+  });
+
+  test('is asked once where all was known already, however new it is', async () => {
+    const { store, progress, order } = storeOf([stitcher(), { ...ROLLED_UP, atMs: NOW }], 60_000);
+    await progress.read();
+    const parts = { store, progress, offsets: async () => LOG, limits: LIMITS };
+    const { progress: told } = await withFreshness(parts, async () => order.push('answer'));
+    expect({ order, settled: told.settled }).toEqual({ order: ['progress', 'answer'], settled: true });
+  });
+
+  test('is not settled where more has come in since that was read', async () => {
+    const { store, progress } = storeOf([stitcher(), ROLLED_UP], 60_000);
+    await progress.read();
+    const more = LOG.map((each, index) => (index === 0 ? { ...each, endOffset: 8, committedOffset: 8 } : each));
+    const parts = { store, progress, offsets: async () => more, limits: LIMITS };
+    expect((await withFreshness(parts, async () => {})).progress.settled).toBe(false);
   });
 
   test('is asked for afterwards on a cluster, whose servers have a clock each', async () => {

@@ -5,6 +5,7 @@ import { buildReport, type ReportParts } from '../../../analytics/report/build.j
 import { keptReport, listReports, makeReport } from '../../../analytics/report/freeze.js';
 import { renderReport } from '../../../analytics/report/render.js';
 import { DEFAULT_LIMITS } from '../../../analytics/settings.js';
+import { SharedProgress } from '../../../analytics/shared-progress.js';
 import { answerBlame } from '../../../analytics/slo/blame.js';
 import { SloCountingJob } from '../../../analytics/slo/counting-job.js';
 import { readSloProgress } from '../../../analytics/slo/slo-freshness.js';
@@ -99,7 +100,10 @@ describe('a report of a month', () => {
       ['fast', 0],
       ['sliced', 0],
     ]);
-    const statusParts = { ...parts(), offsets: async () => [] } as unknown as Parameters<typeof readSloProgress>[0];
+    const progress = new SharedProgress(store, 0);
+    const statusParts = { ...parts(), progress, offsets: async () => [] } as unknown as Parameters<
+      typeof readSloProgress
+    >[0];
     for (const slo of await countedSlos(store)) {
       const status = await answerStatus({ store }, slo, END, await readSloProgress(statusParts));
       const sections = report.slos.filter(({ name }) => name === slo.name);

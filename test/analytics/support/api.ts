@@ -49,6 +49,8 @@ export async function startApi(store: Store, overrides: Partial<AnalyticsOptions
     sql: { maxSeconds: 5, maxMemoryBytes: 400e6, maxRows: 10_000 },
     rollup: { everyMs: 50, maxShare: 1, overlapMs: 1_000 },
     ...overrides,
+    // A test reads what it has just written.
+    limits: { progressMaxAgeMs: 0, ...overrides.limits },
   });
   const url = `http://127.0.0.1:${analytics.port}`;
   return Object.assign(state, {

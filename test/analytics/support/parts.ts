@@ -20,5 +20,6 @@ export function testParts(store: Store, overrides: Partial<AnalyticsOptions> = {
     sql: { maxSeconds: 5, maxMemoryBytes: 400e6, maxRows: 10_000 },
     rollup: { everyMs: 1, maxShare: 1, overlapMs: 60_000 },
     ...overrides,
+    limits: { progressMaxAgeMs: 0, ...overrides.limits },
   });
 }

@@ -106,7 +106,7 @@ export async function completeTo(store: Store, minute: number): Promise<void> {
 export function alertJob(store: Store, settings: Partial<AlertSettings> = {}, log?: string[]): AlertJob {
   const logger =
     log === undefined ? pino({ level: 'silent' }) : pino({ level: 'trace' }, { write: line => log.push(line) });
-  const limits = { exactTraces: 1, spansPerAnswer: 1, instanceAliveMs: 600_000 };
+  const limits = { exactTraces: 1, spansPerAnswer: 1, instanceAliveMs: 600_000, progressMaxAgeMs: 0 };
   const parts = { store, logger, registry: new Registry(), clock: Date.now, limits };
   const quick = {
     settleMs: 0,

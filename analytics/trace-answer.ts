@@ -45,11 +45,7 @@ export async function answerTrace(parts: Parts, traceId: string): Promise<TraceA
   return {
     ...summaryOf(revision),
     error_origin: errorOriginOf(revision),
-    tiers: revision.tier_names.map((tier, index) => ({
-      tier,
-      critical_path_ms: milliseconds(revision.tier_ns[index]),
-    })),
-    critical_path: criticalPathOf(revision),
+    ...pathOf(revision),
     spans: spans.map(span => spanAnswer(span, corrections)),
     spans_omitted: omitted,
   };
@@ -65,10 +61,11 @@ function errorOriginOf(row: RevisionRow): TraceAnswer['error_origin'] {
   };
 }
 
-/** Sections follow each other without a gap, the first from the root's start. */
-function criticalPathOf(row: RevisionRow): TraceAnswer['critical_path'] {
+/** Sections follow each other without a gap, the first from the root's start. What a tier spent is theirs, too. */
+function pathOf(row: RevisionRow): Pick<TraceAnswer, 'critical_path' | 'tiers'> {
   let offsetNs = 0n;
-  return row.path_sections.map((section, index) => {
+  const tierNs = new Map<string, bigint>();
+  const critical_path = row.path_sections.map((section, index) => {
     const [kind, caller, service, operation, tier] = JSON.parse(section) as [
       kind: 'service' | 'link',
       ...names: [string, string, string, string],
@@ -76,6 +73,7 @@ function criticalPathOf(row: RevisionRow): TraceAnswer['critical_path'] {
     const selfNs = BigInt(row.path_self_ns[index]);
     const offset_ms = milliseconds(offsetNs);
     offsetNs += selfNs;
+    tierNs.set(tier, (tierNs.get(tier) ?? 0n) + selfNs);
     return {
       kind,
       span_id: row.path_span_id[index],
@@ -87,4 +85,6 @@ function criticalPathOf(row: RevisionRow): TraceAnswer['critical_path'] {
       self_ms: milliseconds(selfNs),
     };
   });
+  const tiers = [...tierNs].map(([tier, ns]) => ({ tier, critical_path_ms: milliseconds(ns) }));
+  return { tiers, critical_path };
 }

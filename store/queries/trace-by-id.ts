@@ -9,8 +9,6 @@ export interface RevisionRow extends TraceRow {
   readonly error_service: string;
   readonly error_operation: string;
   readonly error_tier: string;
-  readonly tier_names: readonly string[];
-  readonly tier_ns: readonly string[];
   /** Of each section of the critical path a JSON array: kind (service or link), caller, service, operation, tier. */
   readonly path_sections: readonly string[];
   readonly path_span_id: readonly string[];
@@ -110,7 +108,7 @@ async function newestRevision(
 ): Promise<RevisionRow | undefined> {
   const ask = (end: string) =>
     store.query<StoredRevision>(
-      `SELECT ${SUMMARY}, version, is_deleted, error_span_id, error_service, error_operation, error_tier, tier_names, tier_ns,
+      `SELECT ${SUMMARY}, version, is_deleted, error_span_id, error_service, error_operation, error_tier,
               path_sections, path_span_id, path_self_ns, corrections
        FROM trace_revisions PREWHERE trace_id = {trace_id:String} WHERE tenant = {tenant:String} AND ${where} ${end}`,
       { tenant, trace_id: traceId },

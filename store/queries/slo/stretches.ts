@@ -41,13 +41,16 @@ export async function sloStretches(
   limit: number,
 ): Promise<SloStretches[]> {
   const { objectives, spans, edges, stepMinutes } = question;
-  if (spans.length === 0) return [];
+  if (spans.length === 0 || objectives.length === 0) return [];
   const ascending = [...new Set([0, ...edges.map(edge => Math.max(0, Math.trunc(edge)))])].sort((a, b) => a - b);
   // One literal: the engine takes longer to see through a hundred edges one by one than to add up the cells.
   const atEdge = `roundDown(${AT}, CAST('[${ascending.join(',')}]', 'Array(UInt32)'))`;
   const atStep = stepMinutes === null ? '0' : `intDiv(${AT}, ${stepMinutes}) * ${stepMinutes}`;
   const { hours, minutes } = await coverOf(store, cells, question);
-  const parts = [selectFrom('slo_rollup', 'minute', minutes), selectFrom('slo_hours', 'hour', hours)];
+  const parts = [
+    selectFrom('slo_rollup', 'minute', minutes, objectives),
+    selectFrom('slo_hours', 'hour', hours, objectives),
+  ];
   const rows = await store.queryRows(
     `SELECT objective, any(key), groupArray(at), groupArray(toFloat64(good)), groupArray(toFloat64(bad)), groupArray(toFloat64(unknown)) FROM (
        SELECT objective, cityHash64(group_key) AS hash, any(group_key) AS key, greatest(${atEdge}, toUInt32(${atStep})) AS at,
@@ -55,7 +58,7 @@ export async function sloStretches(
        FROM (${parts.filter(part => part !== '').join(' UNION ALL ')}) AS cells
        GROUP BY objective, hash, at)
      GROUP BY objective, hash ORDER BY objective, any(key) LIMIT {limit:UInt32}`,
-    { ...cells, objectives: [...objectives], limit },
+    { ...cells, limit },
     { timeoutMs: 20_000 },
   );
   return rows.map(row => ({
@@ -84,7 +87,7 @@ async function coverOf(
 }
 
 /** '' if nothing is to be read of it. */
-function selectFrom(table: string, start: string, spans: readonly MinuteSpan[]): string {
+function selectFrom(table: string, start: string, spans: readonly MinuteSpan[], objectives: readonly number[]): string {
   if (spans.length === 0) return '';
   const within = spans.map(({ fromMinute, toMinute }) => {
     const { from, to } = secondsOf(fromMinute, toMinute);
@@ -92,7 +95,7 @@ function selectFrom(table: string, start: string, spans: readonly MinuteSpan[]):
   });
   return `SELECT objective, group_key, ${start} AS start, good, bad, unknown FROM ${table} FINAL
           WHERE tenant = {tenant:String} AND slo = {slo:String} AND definition = {definition:String}
-            AND objective IN ({objectives:Array(UInt8)}) AND objective < ${SLO_MARKER_OBJECTIVE} AND (${within.join(' OR ')})`;
+            AND objective IN (${objectives.map(Math.trunc)}) AND objective < ${SLO_MARKER_OBJECTIVE} AND (${within.join(' OR ')})`;
 }
 
 function cellsOf([at, good, bad, unknown]: readonly number[][]): SloMinute[] {

@@ -1,6 +1,6 @@
 /** How far the counts of an SLO have followed what was received. Read before the counts it accompanies. */
 import type { SloFreshness } from '../../schemas/index.js';
-import { type CountedSlo, doneRatio, type SloBackfill, sloBackfillsIn } from '../../store/index.js';
+import { type CountedSlo, doneRatio, hoursSummedToMs, type SloBackfill, sloBackfillsIn } from '../../store/index.js';
 import { type CountedProgress, countedProgressOf, readAll } from '../freshness.js';
 import type { Parts } from '../settings.js';
 import { instantOf } from './times.js';
@@ -13,6 +13,8 @@ type Freshness = Omit<SloFreshness, 'incomplete_ratio'>;
 export interface SloProgress {
   readonly counted: CountedProgress;
   readonly backfills: readonly SloBackfill[];
+  /** As `hoursSummedToMs` says. */
+  readonly hoursSummedToMs: number;
 }
 
 export async function readSloProgress(
@@ -22,6 +24,7 @@ export async function readSloProgress(
   return {
     counted: countedProgressOf(partitions, progress, parts.limits),
     backfills: sloBackfillsIn(progress.rows, parts.tenant),
+    hoursSummedToMs: hoursSummedToMs(progress.rows, progress.serverNowMs),
   };
 }
 

@@ -45,6 +45,8 @@ export interface StandingQuestion {
   readonly span?: WindowSpan;
   /** Where stretches shall end, too: for whoever asks more of the cells. */
   readonly edges?: readonly number[];
+  /** Where it is known: hours of SLOs hold what was counted before (docs/adr/041). */
+  readonly hoursSummedToMs?: number;
 }
 
 /** One for each objective of the definition, in its order. Throws an ApiError where there are too many groups. */
@@ -56,7 +58,7 @@ export async function readStandings(
   const standings: ObjectiveStanding[] = [];
   for (const [objectives, slice] of bySlices(slo.spec)) {
     const questions = objectives.map(index => ({ slo: slo.spec, objective: slo.spec.objectives[index], ...question }));
-    const stretches = await readStretches(store, slo, objectives, questions, slice, question.edges ?? []);
+    const stretches = await readStretches(store, slo, objectives, questions, slice, question);
     for (const [at, index] of objectives.entries()) {
       const own = stretches.filter(({ objective }) => objective === index);
       standings[index] = await standingOf(store, slo, index, own, questions[at]);
@@ -81,7 +83,7 @@ async function readStretches(
   objectives: readonly number[],
   questions: readonly StatusQuestion[],
   sliceMinutes: number,
-  edges: readonly number[],
+  { edges = [], hoursSummedToMs }: StandingQuestion,
 ): Promise<SloStretches[]> {
   const [{ atMinute }] = questions;
   const isSliced = slo.spec.budgetingMethod !== 'Occurrences';
@@ -94,6 +96,7 @@ async function readStretches(
       spans: [{ fromMinute, toMinute: atMinute }],
       edges: [...edges, ...edgesOf(questions[0]), ...(isSliced ? [] : partsOf(questions[0]))],
       stepMinutes: isSliced ? sliceMinutes : null,
+      hoursSummedToMs,
     },
     objectives.length * MAX_GROUPS + 1,
   );

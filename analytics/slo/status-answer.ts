@@ -28,7 +28,11 @@ export async function answerStatus(
     firstMinuteNeeded({ slo: spec, objective, atMinute, burnMinutes }),
   );
   const freshness = sloFreshness(progress, slo, Math.min(...fromMinutes));
-  const standings = await readStandings(store, slo, { atMinute, burnMinutes });
+  const standings = await readStandings(store, slo, {
+    atMinute,
+    burnMinutes,
+    hoursSummedToMs: progress.hoursSummedToMs,
+  });
   const [{ whole, groups }] = standings;
   return {
     name: slo.name,

@@ -6,9 +6,8 @@
  * partition (schemas/clickhouse.ts), so partitions need no merging. Measured on 3.3 M revisions, 2 cores: this FINAL
  * took 71 ms for 200 k traces and 240 ms for 3 M; `ORDER BY version DESC LIMIT 1 BY trace_id` 92 ms and 1.25 s.
  */
-import { StoreError } from '../errors.js';
 import type { QueryOptions, Store } from '../types.js';
-import { BY_KEY } from './lookup.js';
+import { ofFewRows } from './lookup.js';
 
 export type LatencyDimension = 'location' | 'locality' | 'region' | 'country' | 'service' | 'operation' | 'environment';
 
@@ -178,27 +177,17 @@ export async function countRevisions(store: Store, question: LatencyQuestion, li
   return Number(count);
 }
 
-/** So many rows one thread reads in the time that it takes to start a second one. */
-const FEW_ROWS = 50_000;
-const TOO_MANY_ROWS = 158;
-
 /**
  * `exactLatency` where the window has few traces, without counting them before: undefined where more than `limit` rows
  * would have to be read, which the engine sees from its index.
  */
-export async function latencyOfFew(
+export function latencyOfFew(
   store: Store,
   question: LatencyQuestion,
   maxCells: number,
   limit: number,
 ): Promise<LatencyCell[] | undefined> {
-  const max_rows_to_read = Math.max(1, Math.min(limit, FEW_ROWS));
-  try {
-    return await exactLatency(store, question, maxCells, { ...BY_KEY.settings, max_rows_to_read });
-  } catch (error) {
-    if (error instanceof StoreError && error.clickhouseCode === TOO_MANY_ROWS) return undefined;
-    throw error;
-  }
+  return ofFewRows(settings => exactLatency(store, question, maxCells, settings), limit);
 }
 
 /** Quantiles as quantileExact defines them, over the roots' durations. Costs 8 bytes a trace and group. */

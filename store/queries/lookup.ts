@@ -1,3 +1,4 @@
+import { StoreError } from '../errors.js';
 import type { QueryOptions } from '../types.js';
 
 /**
@@ -8,3 +9,23 @@ export const LOOKUP: QueryOptions = { settings: { max_threads: 1 } };
 
 /** Of those among them whose rows the table's key finds: without a look at indices that would not help. */
 export const BY_KEY: QueryOptions = { settings: { ...LOOKUP.settings, use_skip_indexes: 0 } };
+
+/** So many rows one thread reads in the time that it takes to start a second one. */
+const FEW_ROWS = 50_000;
+const TOO_MANY_ROWS = 158;
+
+/**
+ * Of a question by key that has few rows, mostly: undefined where more than `limit` of them would have to be read, which
+ * the engine sees from its index.
+ */
+export async function ofFewRows<Answer>(
+  ask: (settings: NonNullable<QueryOptions['settings']>) => Promise<Answer>,
+  limit = FEW_ROWS,
+): Promise<Answer | undefined> {
+  try {
+    return await ask({ ...BY_KEY.settings, max_rows_to_read: Math.max(1, Math.min(limit, FEW_ROWS)) });
+  } catch (error) {
+    if (error instanceof StoreError && error.clickhouseCode === TOO_MANY_ROWS) return undefined;
+    throw error;
+  }
+}

@@ -6,8 +6,8 @@
 import type { Store } from '../../types.js';
 import { literal } from '../literal.js';
 import { LOOKUP } from '../lookup.js';
-import { writeProgress } from '../progress.js';
-import { type SloCells, secondsOf } from './counts.js';
+import { type ProgressRow, writeProgress } from '../progress.js';
+import { type MinuteSpan, type SloCells, secondsOf } from './counts.js';
 
 /** The row of `progress`; any number of jobs share it, since each tells the truth. */
 const POSITION = 'slo_hours';
@@ -27,6 +27,20 @@ export interface DirtyHour extends SloCells {
 const COVERED = `fromUnixTimestamp64Milli((
   SELECT toInt64(maxIf(JSONExtractUInt(state, 'covered_ms') AS covered, covered <= toUnixTimestamp64Milli(now64(3))))
   FROM progress WHERE name = '${POSITION}'))`;
+
+/** The same from rows of `progress` that were read before: an earlier position is as true. 0: nothing is known. */
+export function hoursSummedToMs(rows: readonly ProgressRow[], serverNowMs: number): number {
+  const covered = rows.flatMap(({ name, state }) => (name === POSITION ? [coveredMsOf(state)] : []));
+  return Math.max(0, ...covered.filter(ms => ms <= serverNowMs));
+}
+
+function coveredMsOf(state: string): number {
+  try {
+    return Number(JSON.parse(state).covered_ms) || 0;
+  } catch {
+    return 0;
+  }
+}
 
 /** Hours with cells that may not be in them yet, by SLO; and the store's clock from before they were looked for. */
 export async function dirtySloHours(store: Store): Promise<{ hours: DirtyHour[]; serverNowMs: number }> {
@@ -72,17 +86,21 @@ export async function saveSloHoursPosition(store: Store, coveredMs: number): Pro
   await writeProgress(store, POSITION, '', JSON.stringify({ covered_ms: Math.max(0, Math.trunc(coveredMs)) }));
 }
 
-/** Starts of the hours from `fromMinute` to `toMinute` whose sums may lack something, minutes since the epoch. */
+/**
+ * Starts of the hours from `fromMinute` to `toMinute` whose sums may lack something, minutes since the epoch. `summedToMs`
+ * as from `hoursSummedToMs`; without it the store looks, which takes it as long again as the question.
+ */
 export async function unsummedHours(
   store: Store,
   cells: SloCells,
-  fromMinute: number,
-  toMinute: number,
+  { fromMinute, toMinute }: MinuteSpan,
+  summedToMs?: number,
 ): Promise<number[]> {
+  const covered = summedToMs === undefined ? COVERED : `fromUnixTimestamp64Milli(toInt64(${Math.trunc(summedToMs)}))`;
   const rows = await store.queryRows(
     `SELECT DISTINCT intDiv(toUnixTimestamp(toStartOfHour(minute)), 60) FROM slo_rollup
      WHERE tenant = {tenant:String} AND slo = {slo:String} AND definition = {definition:String}
-       AND minute >= toDateTime({from:UInt32}) AND minute < toDateTime({to:UInt32}) AND computed_at >= ${COVERED}`,
+       AND minute >= toDateTime({from:UInt32}) AND minute < toDateTime({to:UInt32}) AND computed_at >= ${covered}`,
     { ...cells, ...secondsOf(fromMinute, toMinute) },
     LOOKUP,
   );

@@ -15,7 +15,7 @@ export {
   sumSlo,
 } from './counts.js';
 export * from './documents.js';
-export { type DirtyHour, dirtySloHours, saveSloHoursPosition, writeSloHours } from './hours.js';
+export { type DirtyHour, dirtySloHours, hoursSummedToMs, saveSloHoursPosition, writeSloHours } from './hours.js';
 export * from './minutes.js';
 export * from './notifications.js';
 export * from './report-traces.js';

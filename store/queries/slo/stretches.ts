@@ -1,6 +1,7 @@
 /** Counts of SLOs over stretches of time: a cell where a question needs no more than a sum. */
 import { SLO_MARKER_OBJECTIVE } from '../../../schemas/index.js';
-import type { Store } from '../../types.js';
+import type { QueryOptions, Store } from '../../types.js';
+import { ofFewRows } from '../lookup.js';
 import { type MinuteSpan, type SloCells, type SloMinute, secondsOf } from './counts.js';
 import { coverByHours, type HourCover, holdsWholeHours } from './hour-cover.js';
 import { unsummedHours } from './hours.js';
@@ -13,6 +14,8 @@ export interface StretchQuestion {
   readonly edges: readonly number[];
   /** They end at its multiples, too; null: at `edges` only. */
   readonly stepMinutes: number | null;
+  /** Where the caller knows it (hours.ts). */
+  readonly hoursSummedToMs?: number | undefined;
 }
 
 /** One objective and group. */
@@ -44,23 +47,27 @@ export async function sloStretches(
   if (spans.length === 0 || objectives.length === 0) return [];
   const ascending = [...new Set([0, ...edges.map(edge => Math.max(0, Math.trunc(edge)))])].sort((a, b) => a - b);
   // One literal: the engine takes longer to see through a hundred edges one by one than to add up the cells.
-  const atEdge = `roundDown(${AT}, CAST('[${ascending.join(',')}]', 'Array(UInt32)'))`;
-  const atStep = stepMinutes === null ? '0' : `intDiv(${AT}, ${stepMinutes}) * ${stepMinutes}`;
+  const starts: string[] = [];
+  if (ascending.length > 1 || stepMinutes === null) {
+    starts.push(`roundDown(${AT}, CAST('[${ascending.join(',')}]', 'Array(UInt32)'))`);
+  }
+  if (stepMinutes !== null) starts.push(`toUInt32(intDiv(${AT}, ${stepMinutes}) * ${stepMinutes})`);
+  const at = starts.length === 1 ? starts[0] : `greatest(${starts.join(', ')})`;
   const { hours, minutes } = await coverOf(store, cells, question);
   const parts = [
     selectFrom('slo_rollup', 'minute', minutes, objectives),
     selectFrom('slo_hours', 'hour', hours, objectives),
   ];
-  const rows = await store.queryRows(
-    `SELECT objective, any(key), groupArray(at), groupArray(toFloat64(good)), groupArray(toFloat64(bad)), groupArray(toFloat64(unknown)) FROM (
-       SELECT objective, cityHash64(group_key) AS hash, any(group_key) AS key, greatest(${atEdge}, toUInt32(${atStep})) AS at,
+  const sql = `SELECT objective, any(key), groupArray(at), groupArray(toFloat64(good)), groupArray(toFloat64(bad)), groupArray(toFloat64(unknown)) FROM (
+       SELECT objective, cityHash64(group_key) AS hash, any(group_key) AS key, ${at} AS at,
               sum(cells.good) AS good, sum(cells.bad) AS bad, sum(cells.unknown) AS unknown
        FROM (${parts.filter(part => part !== '').join(' UNION ALL ')}) AS cells
        GROUP BY objective, hash, at)
-     GROUP BY objective, hash ORDER BY objective, any(key) LIMIT {limit:UInt32}`,
-    { ...cells, limit },
-    { timeoutMs: 20_000 },
-  );
+     GROUP BY objective, hash ORDER BY objective, any(key) LIMIT {limit:UInt32}`;
+  const ask = (settings: QueryOptions['settings']) => {
+    return store.queryRows(sql, { ...cells, limit }, { timeoutMs: 20_000, ...(settings && { settings }) });
+  };
+  const rows = (await ofFewRows(ask)) ?? (await ask(undefined));
   return rows.map(row => ({
     objective: Number(row[0]),
     groupKey: String(row[1]),
@@ -72,7 +79,7 @@ export async function sloStretches(
 async function coverOf(
   store: Store,
   cells: SloCells,
-  { spans, edges, stepMinutes }: StretchQuestion,
+  { spans, edges, stepMinutes, hoursSummedToMs }: StretchQuestion,
 ): Promise<HourCover> {
   const whole = spans.map(({ fromMinute, toMinute }) => ({
     fromMinute: Math.max(0, Math.trunc(fromMinute)),
@@ -81,9 +88,11 @@ async function coverOf(
   const length = whole.reduce((sum, { fromMinute, toMinute }) => sum + toMinute - fromMinute, 0);
   const isStepByHours = stepMinutes === null || stepMinutes % 60 === 0;
   if (!isStepByHours || length < FEW_MINUTES || !holdsWholeHours(whole)) return { hours: [], minutes: whole };
-  const from = Math.min(...whole.map(({ fromMinute }) => fromMinute));
-  const to = Math.max(...whole.map(({ toMinute }) => toMinute));
-  return coverByHours(whole, edges, await unsummedHours(store, cells, from, to));
+  const all = {
+    fromMinute: Math.min(...whole.map(({ fromMinute }) => fromMinute)),
+    toMinute: Math.max(...whole.map(({ toMinute }) => toMinute)),
+  };
+  return coverByHours(whole, edges, await unsummedHours(store, cells, all, hoursSummedToMs));
 }
 
 /** '' if nothing is to be read of it. */

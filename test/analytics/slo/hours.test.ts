@@ -1,7 +1,7 @@
 /** Sums of hours in the real engine: whatever is summed when, questions are answered as from the minutes. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { SloHoursJob } from '../../../analytics/slo/hours-job.js';
-import { type Store, sloStretches } from '../../../store/index.js';
+import { hoursSummedToMs, readProgress, type Store, sloStretches } from '../../../store/index.js';
 import { seededRandom } from '../../support/random.js';
 import { testParts } from '../support/parts.js';
 import { startStore } from '../support/store.js';
@@ -50,7 +50,15 @@ async function summed(): Promise<number> {
 
 const question = { objectives: [0], spans: [SPAN], edges: [], stepMinutes: null };
 
-async function goodOf(asked: Partial<typeof question> = {}): Promise<Record<string, number>> {
+/** How far hours are summed, as `progress` says now. */
+async function position(): Promise<number> {
+  const { rows, serverNowMs } = await readProgress(store);
+  return hoursSummedToMs(rows, serverNowMs);
+}
+
+async function goodOf(
+  asked: Partial<typeof question & { hoursSummedToMs: number }> = {},
+): Promise<Record<string, number>> {
   const stretches = await sloStretches(store, CELLS, { ...question, ...asked }, 100);
   return Object.fromEntries(
     stretches.map(each => [each.groupKey, each.cells.reduce((sum, cell) => sum + cell.good, 0)]),
@@ -76,6 +84,44 @@ test('hours are read where they are summed, and minutes written since then in th
   await store.command('TRUNCATE TABLE slo_hours');
   expect(await summed()).toBe(1);
   expect(await goodOf()).toEqual({ a: 9 });
+});
+
+test('whoever knows how far hours are summed, or did a while ago, gets the same', async () => {
+  await insertCells([[START + 60, 'a', 1, 1, 0, 0]]);
+  const before = await position();
+  expect(before).toBe(0);
+  await summed();
+  const after = await position();
+  expect(after).toBeGreaterThan(Date.now() - 60_000);
+  await store.command(
+    `INSERT INTO slo_hours (tenant, slo, definition, objective, hour, group_key, seen, is_deleted, good, bad, unknown, received)
+     SELECT 'default', 'fast', 'd', 0, toDateTime(${(START + 60) * 60}), 'a', 1000, 0, 100, 0, 0, now()`,
+  );
+  expect(await goodOf({ hoursSummedToMs: after })).toEqual({ a: 100 });
+  expect(await goodOf({ hoursSummedToMs: before })).toEqual({ a: 1 });
+  await insertCells([[START + 61, 'a', 2, 8, 0, 0]]);
+  expect(await goodOf({ hoursSummedToMs: after })).toEqual({ a: 9 });
+});
+
+test('a position of a clock that was set back since is none, and so is what cannot be read', () => {
+  const row = (name: string, state: string) => ({ name, instance: '', atMs: 0, state });
+  const known = row('slo_hours', '{"covered_ms":500}');
+  expect(hoursSummedToMs([known, row('slo', '{"covered_ms":900}')], 1_000)).toBe(500);
+  expect(hoursSummedToMs([known, row('slo_hours', '{"covered_ms":1001}')], 1_000)).toBe(500);
+  expect(hoursSummedToMs([row('slo_hours', 'no'), row('slo_hours', '{}'), row('slo_hours', 'null')], 1_000)).toBe(0);
+  expect(hoursSummedToMs([], 1_000)).toBe(0);
+});
+
+test('more cells than one thread is asked to read', async () => {
+  const cells = DAYS * 1_440 * 11;
+  await store.command(
+    `INSERT INTO slo_rollup (tenant, slo, definition, objective, minute, group_key, seen, is_deleted, total, good, bad, unknown, received)
+     SELECT 'default', 'fast', 'd', 0, toDateTime(${START * 60} + intDiv(number, 11) * 60), toString(number % 11), 1, 0, 3, 2, 1, 0, now()
+     FROM numbers(${cells})`,
+  );
+  const good = await goodOf();
+  expect(Object.keys(good)).toHaveLength(11);
+  expect(new Set(Object.values(good))).toEqual(new Set([DAYS * 1_440 * 2]));
 });
 
 test('a group that has lost its last event is gone from its hour', async () => {
@@ -118,6 +164,7 @@ test('any cells, summed at any time: stretches are those of the minutes', async 
   const random = seededRandom(SEED);
   const whole = (below: number) => Math.floor(random() * below);
   const truth = new Map<string, Cell>();
+  const positions: (number | undefined)[] = [undefined];
   for (let round = 0; round < 12; round++) {
     const cells = Array.from({ length: 40 }, (): Cell => {
       const minute = START + whole(random() < 0.5 ? DAYS * 1_440 : 200);
@@ -133,11 +180,14 @@ test('any cells, summed at any time: stretches are those of the minutes', async 
     await insertCells([[START + 60, 'a', round + 1, 100, 0, 0]], { definition: 'other' });
     for (const [key, cell] of risen) truth.set(key, cell);
     if (random() < 0.6) await summed();
+    positions.push(await position());
+    const known = positions[whole(positions.length)];
     const fromMinute = START + whole(1_000);
     const spans = [{ fromMinute, toMinute: fromMinute + 800 + whole(4_000) }];
     const edges = Array.from({ length: whole(8) }, () => START + whole(DAYS * 1_440));
     const stepMinutes = random() < 0.3 ? 120 : null;
-    const found = await sloStretches(store, CELLS, { objectives: [0], spans, edges, stepMinutes }, 100);
+    const asked = { objectives: [0], spans, edges, stepMinutes, hoursSummedToMs: known };
+    const found = await sloStretches(store, CELLS, asked, 100);
     const seen = found.flatMap(({ groupKey, cells: own }) =>
       own
         .filter(({ total }) => total > 0)

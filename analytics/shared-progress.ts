@@ -32,8 +32,8 @@ export class SharedProgress {
   }
 
   /**
-   * Less than `maxAgeMs` old, or read now. Where `isOfBefore`, all of it was stored before this was called; else it is for the caller to
-   * compare `beganServerMs`, which is never later than the call.
+   * Less than `maxAgeMs` old, or read now. Where `isOfBefore`, all of it was stored before this was called; else it is for
+   * the caller to compare `beganServerMs`, which is never later than the call.
    */
   async read(): Promise<ProgressReading & { readonly isOfBefore: boolean }> {
     const last = this.#last;

@@ -21,7 +21,7 @@ describe('parameters are put into the text', () => {
   });
 
   it('not into maps and what else has braces', () => {
-    const sql = "SELECT map('a', {a:String}), '{' , {'b': 1}, '{', b, ':', 'String', '}'";
+    const sql = "SELECT map('a', {a:String}), '{' , {'b': 1}, '{', b, ':', 'String', '}', {'k': 1 ? '{' b : String}";
     expect(bind(sql, { param_a: 'x', param_b: 'y' }).bound).toBe(sql.replace('{a:String}', "'x'"));
   });
 

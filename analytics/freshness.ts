@@ -69,18 +69,23 @@ const TELLING = new Set(['stitcher', 'rollup', 'slo']);
  * As `readFreshness` before `ask`, but both at the same time: what was stored in `progress` before they began was true by
  * then, and what it tells of is in the answer. Where something was stored since, which is rare, it is asked again. The
  * servers of a cluster have a clock each: there it is one after the other.
+ *
+ * `ask` may answer from what was read of the store at `sinceMs` (of `performance.now()`) or later.
  */
 export async function withFreshness<Answer>(
   parts: FreshnessParts & Pick<Parts, 'store'>,
-  ask: () => Promise<Answer>,
+  ask: (sinceMs: number) => Promise<Answer>,
 ): Promise<{ progress: Progress; answer: Answer }> {
-  if (parts.store.cluster !== undefined) return { progress: await readFreshness(parts), answer: await ask() };
+  if (parts.store.cluster !== undefined) {
+    return { progress: await readFreshness(parts), answer: await ask(performance.now()) };
+  }
   // In this order: what is known already is of before the question.
-  const [known, answer] = await Promise.all([readAll(parts), ask()]);
+  const sinceMs = parts.progress.sinceMs();
+  const [known, answer] = await Promise.all([readAll(parts), ask(sinceMs)]);
   const { partitions, rows, serverNowMs, beganServerMs } = known;
   const isOfBefore = known.isOfBefore || rows.every(({ name, atMs }) => !TELLING.has(name) || atMs < beganServerMs);
   const progress = progressOf(partitions, rows, serverNowMs, parts.limits.instanceAliveMs);
-  return { progress, answer: isOfBefore ? answer : await ask() };
+  return { progress, answer: isOfBefore ? answer : await ask(performance.now()) };
 }
 
 /** As `readFreshness`; settled only when the counts of SLOs have followed, too. */

@@ -5,6 +5,7 @@ import {
   type LatencyAnswer,
   type LatencyGroup,
   type LatencyParameters,
+  NS_PER_MS,
 } from '../schemas/index.js';
 import {
   countRevisions,
@@ -17,6 +18,7 @@ import {
 } from '../store/index.js';
 import { ApiError } from './errors.js';
 import { type Progress, readFreshness, withFreshness } from './freshness.js';
+import { cellsAmong, isAnsweredHere } from './recent-cells.js';
 import type { Parts } from './settings.js';
 import { windowAnswer, windowOf } from './window.js';
 
@@ -61,16 +63,32 @@ interface Cells {
 }
 
 async function readCells(parts: Parts, question: LatencyQuestion): Promise<Cells> {
-  const { store, limits } = parts;
   if (question.toNs - question.fromNs <= SHORT_NS) {
-    const ask = () => latencyOfFew(store, question, MAX_GROUPS + 1, limits.exactTraces);
-    const { progress, answer } = await withFreshness(parts, ask);
+    const { progress, answer } = await withFreshness(parts, sinceMs => shortCells(parts, question, sinceMs));
     if (answer !== undefined) return { progress, cells: answer, method: 'exact' };
   }
   // Before the question: so what is settled is in the answer.
   const [progress, method] = await Promise.all([readFreshness(parts), methodFor(parts, question)]);
   const asked = method === 'exact' ? exactLatency : sketchLatency;
-  return { progress, cells: await asked(store, question, MAX_GROUPS + 1), method };
+  return { progress, cells: await asked(parts.store, question, MAX_GROUPS + 1), method };
+}
+
+/** From memory where it is of now, else from the store; undefined if there is much to read. */
+async function shortCells(
+  parts: Parts,
+  question: LatencyQuestion,
+  sinceMs: number,
+): Promise<readonly LatencyCell[] | undefined> {
+  const { store, limits } = parts;
+  const held = isRecent(parts, question) ? await parts.recent.since(sinceMs, question) : undefined;
+  if (held !== undefined) return cellsAmong(held, question, MAX_GROUPS + 1);
+  return latencyOfFew(store, question, MAX_GROUPS + 1, limits.exactTraces);
+}
+
+/** Parts are what one server has. */
+function isRecent({ store, clock }: Parts, question: LatencyQuestion): boolean {
+  const oldestNs = BigInt(Math.trunc(clock())) * NS_PER_MS - 2n * SHORT_NS;
+  return store.cluster === undefined && question.fromNs >= oldestNs && isAnsweredHere(question);
 }
 
 /** Whatever comes in after it was counted: there are hardly more traces than that. */

@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client';
 import type { SqlStore, Store } from '../store/index.js';
 import type { ApiToken } from './access.js';
 import { type ApiLimits, type ApiTls, DEFAULT_API_LIMITS } from './listener.js';
+import { RecentRevisions } from './recent-revisions.js';
 import { SharedProgress } from './shared-progress.js';
 import type {
   AnalyticsLimits,
@@ -41,6 +42,7 @@ export interface Parts {
   readonly rollup: RollupSettings;
   readonly limits: AnalyticsLimits;
   readonly progress: SharedProgress;
+  readonly recent: RecentRevisions;
   readonly slo: SloSettings;
   readonly tls?: ApiTls | undefined;
   readonly tokens: readonly ApiToken[];
@@ -58,6 +60,7 @@ export function partsOf(options: AnalyticsOptions): Parts {
     rollup: { ...DEFAULT_ROLLUP, ...options.rollup },
     limits,
     progress: new SharedProgress(options.store, limits.progressMaxAgeMs),
+    recent: new RecentRevisions(options.store, limits.exactTraces),
     slo: options.slo ?? {},
     tokens: options.tokens ?? [],
     apiLimits: { ...DEFAULT_API_LIMITS, ...options.apiLimits },

@@ -23,7 +23,7 @@ interface Read {
 export class SharedProgress {
   readonly #store: Store;
   readonly #maxAgeMs: number;
-  #under: Promise<Read> | undefined;
+  #under: { readonly beganMs: number; readonly read: Promise<Read> } | undefined;
   #last: Read | undefined;
 
   constructor(store: Store, maxAgeMs: number) {
@@ -32,27 +32,38 @@ export class SharedProgress {
   }
 
   /**
-   * Less than `maxAgeMs` old, or read now. Where `isOfBefore`, all of it was stored before this was called; else it is for
-   * the caller to compare `beganServerMs`, which is never later than the call.
+   * Less than `maxAgeMs` old, or read now. Where `isOfBefore`, all of it was stored before `sinceMs()`; else it is for the
+   * caller to compare `beganServerMs`, which is never later than that.
    */
   async read(): Promise<ProgressReading & { readonly isOfBefore: boolean }> {
-    const last = this.#last;
-    if (last !== undefined && performance.now() - last.endedMs < this.#maxAgeMs) {
-      return { ...readingOf(last), isOfBefore: true };
-    }
+    const last = this.#fresh();
+    if (last !== undefined) return { ...readingOf(last), isOfBefore: true };
     this.#under ??= this.#readAnew();
-    return { ...readingOf(await this.#under), isOfBefore: false };
+    return { ...readingOf(await this.#under.read), isOfBefore: false };
   }
 
-  async #readAnew(): Promise<Read> {
+  /** When what `read` would give now was read, or began to be: by `performance.now()`, never later than now. */
+  sinceMs(): number {
+    return this.#fresh()?.endedMs ?? this.#under?.beganMs ?? performance.now();
+  }
+
+  #fresh(): Read | undefined {
+    const last = this.#last;
+    return last !== undefined && performance.now() - last.endedMs < this.#maxAgeMs ? last : undefined;
+  }
+
+  #readAnew() {
     const beganMs = performance.now();
-    try {
-      const { rows, serverNowMs: serverMs } = await readProgress(this.#store);
-      this.#last = { rows, serverMs, beganMs, endedMs: performance.now() };
-      return this.#last;
-    } finally {
-      this.#under = undefined;
-    }
+    const read = async () => {
+      try {
+        const { rows, serverNowMs: serverMs } = await readProgress(this.#store);
+        this.#last = { rows, serverMs, beganMs, endedMs: performance.now() };
+        return this.#last;
+      } finally {
+        this.#under = undefined;
+      }
+    };
+    return { beganMs, read: read() };
   }
 }
 

@@ -2,9 +2,11 @@
  * Questions over 50 million stitched traces of 30 days (`-- query 5` makes it 5 million), asked of the HTTP API one at a
  * time, as a page or an autoscaler does. Cold: the first time since the engine was started; what the operating system
  * keeps in memory it keeps. Warm: after three rounds of the same questions, as in a process that has been running for a
- * while; of traces those, too, that nobody has asked for before. `THROUGHLINE_BENCH_STORE` names a directory in which the store is kept
- * and found again: filling it takes half an hour.
+ * while; of traces those, too, that nobody has asked for before, and of a city once more with pauses, in which what answers
+ * share of a moment goes out of date. `THROUGHLINE_BENCH_STORE` names a directory in which the store is kept and found
+ * again: filling it takes half an hour.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { type AnalyticsOptions, startAnalytics } from '../analytics/index.js';
@@ -20,6 +22,8 @@ import { definitionIn, describeFigure, type QueryFigure, queryFigure, sizeOf, ti
 const MILLION_TRACES = 50;
 const RUNS = 30;
 const WARM_UP_RUNS = 3 * RUNS;
+/** Longer than answers share anything. */
+const PAUSE_MS = 150;
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
@@ -102,6 +106,8 @@ interface Question {
   readonly path: (run: number) => string;
   /** About one thing, another one with each run. */
   readonly isOfOne?: boolean;
+  /** About now: who asks it alone is told something newer. */
+  readonly isOfNow?: boolean;
   /** Whether it is an answer to what was asked. */
   readonly holds: (answer: never) => boolean;
 }
@@ -135,6 +141,14 @@ async function askAll(
     const warm: number[] = [];
     for (let run = 0; run < WARM_UP_RUNS + RUNS; run++) warm.push(await ask(api, question, run % RUNS));
     report(question.name, warm.slice(WARM_UP_RUNS), at);
+    if (question.isOfNow) {
+      const apart: number[] = [];
+      for (let run = 0; run < RUNS; run++) {
+        await sleep(PAUSE_MS);
+        apart.push(await ask(api, question, run));
+      }
+      report(`${question.name}_apart`, apart, at);
+    }
     if (!question.isOfOne) continue;
     const first: number[] = [];
     for (let run = RUNS; run < 2 * RUNS; run++) first.push(await ask(api, question, run));
@@ -151,6 +165,7 @@ function questionsOver({ traces }: Filled, ids: readonly string[]): Question[] {
     {
       name: 'latency_city_5m',
       table: 'trace_revisions',
+      isOfNow: true,
       path: run => `latency?location=${CITIES[run % CITIES.length]}&quantile=0.99&${window(5 * MINUTE_MS)}`,
       holds: ({ groups }: Latency) => groups[0].traces === Math.round((perDay * 5) / 1_440 / CITIES.length),
     },

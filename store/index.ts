@@ -15,6 +15,7 @@ export * from './native/index.js';
 export * from './queries/latency.js';
 export * from './queries/ledger.js';
 export type { Minute } from './queries/minutes.js';
+export * from './queries/new-parts.js';
 export * from './queries/progress.js';
 export * from './queries/rollups.js';
 export * from './queries/slo/baselines.js';

@@ -9,8 +9,11 @@ import { startTestCluster } from '../../store/cluster/support.js';
 const DATABASE = 'throughline';
 const RETENTION = { spansDays: 3_650, tracesDays: 3_650, rollupsDays: 3_650 };
 
-export async function startStore(): Promise<Store> {
-  if (process.env.THROUGHLINE_TEST_STORE === 'cluster') return startStoreOnCluster();
+export function startStore(): Promise<Store> {
+  return process.env.THROUGHLINE_TEST_STORE === 'cluster' ? startStoreOnCluster() : startEmbeddedStore();
+}
+
+export async function startEmbeddedStore(): Promise<Store> {
   const logger = pino({ level: 'silent' });
   const dataDir = await mkdtemp(join(tmpdir(), 'throughline-analytics-'));
   const engine = await startEmbeddedEngine({ dataDir, host: '127.0.0.1', port: 0, database: DATABASE, logger });

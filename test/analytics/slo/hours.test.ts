@@ -1,10 +1,10 @@
 /** Sums of hours in the real engine: whatever is summed when, questions are answered as from the minutes. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { SloHoursJob } from '../../../analytics/slo/hours-job.js';
-import { hoursSummedToMs, readProgress, type Store, sloStretches } from '../../../store/index.js';
+import { hoursSummedToMs, readProgress, type Store, StoreError, sloStretches } from '../../../store/index.js';
 import { seededRandom } from '../../support/random.js';
 import { testParts } from '../support/parts.js';
-import { startStore } from '../support/store.js';
+import { startStore, storeWith } from '../support/store.js';
 
 const CELLS = { tenant: 'default', slo: 'fast', definition: 'd' };
 /** A full hour. */
@@ -35,6 +35,18 @@ async function insertCells(cells: readonly Cell[], of: Partial<typeof CELLS> & {
   await store.command(
     `INSERT INTO slo_rollup (tenant, slo, definition, objective, minute, group_key, seen, is_deleted, total, good, bad, unknown, received) VALUES ${rows.join(', ')}`,
   );
+}
+
+/** As if there were more cells than are added up here. */
+function ofManyRows(inner: Store): Store {
+  return storeWith(inner, {
+    queryRows: async (sql, parameters, options) => {
+      if (options?.settings?.max_rows_to_read !== undefined) {
+        throw new StoreError('STORE_REJECTED', 'too many rows', { clickhouseCode: 158 });
+      }
+      return inner.queryRows(sql, parameters, options);
+    },
+  });
 }
 
 /** Without the margin for cells that become visible late, which no test waits out. */
@@ -188,6 +200,7 @@ test('any cells, summed at any time: stretches are those of the minutes', async 
     const stepMinutes = random() < 0.3 ? 120 : null;
     const asked = { objectives: [0], spans, edges, stepMinutes, hoursSummedToMs: known };
     const found = await sloStretches(store, CELLS, asked, 100);
+    expect(await sloStretches(ofManyRows(store), CELLS, asked, 100), 'added up by the engine').toEqual(found);
     const seen = found.flatMap(({ groupKey, cells: own }) =>
       own
         .filter(({ total }) => total > 0)

@@ -25,12 +25,12 @@ export interface Held {
   readonly rows: Iterable<PartRow>;
 }
 
-/** When something was read, by this process's monotonic clock. */
 interface Reading {
   readonly fromMinute: bigint;
   readonly rows: Map<string, PartRow>;
-  /** The last block in each part, by the part's name. */
-  readonly parts: Map<string, number>;
+  /** Names of the parts whose rows these are. */
+  readonly parts: Set<string>;
+  /** When what is newest in it began to be read, by this process's monotonic clock. */
   beganMs: number;
 }
 
@@ -93,7 +93,7 @@ class OneTenant {
     try {
       const beganMs = performance.now();
       const reading = this.#reusable(fromMinute) ?? this.#begin(fromMinute);
-      const question = { tenant: this.#tenant, fromMinute: reading.fromMinute, known: reading.parts.keys() };
+      const question = { tenant: this.#tenant, fromMinute: reading.fromMinute, known: reading.parts };
       const rows = await rowsOfNewParts(this.#store, question, this.#maxRows);
       for (const row of rows ?? []) remember(reading, row);
       if (rows === undefined || reading.rows.size > this.#maxRows) {
@@ -116,7 +116,7 @@ class OneTenant {
   }
 
   #begin(fromMinute: bigint): Reading {
-    const reading = { fromMinute, rows: new Map(), parts: new Map(), beganMs: 0 };
+    const reading = { fromMinute, rows: new Map(), parts: new Set<string>(), beganMs: 0 };
     const forget = () => {
       if (this.#reading === reading) this.#reading = undefined;
     };
@@ -127,8 +127,8 @@ class OneTenant {
 
 /** As the table's engine does: of a key's rows that with the highest version stands, of equal ones the last to be written. */
 function remember({ rows, parts }: Reading, row: PartRow): void {
-  if (!parts.has(row.part)) parts.set(row.part, lastBlockOf(row.part));
-  const key = `${row.endMinute}\n${row.country}\n${row.region}\n${row.locality}\n${row.traceId}`;
+  parts.add(row.part);
+  const key = JSON.stringify([row.endMinute, row.country, row.region, row.locality, row.traceId]);
   const other = rows.get(key);
   if (other !== undefined) {
     const ahead = row.version.length - other.version.length;

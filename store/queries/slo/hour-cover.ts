@@ -55,6 +55,13 @@ export function holdsWholeHours(spans: readonly MinuteSpan[]): boolean {
   return spans.some(({ fromMinute, toMinute }) => startOfHour(fromMinute + HOUR - 1) + HOUR <= toMinute);
 }
 
+/** Starts of the hours of `span` that end after `minute`. */
+export function hoursBetween(minute: number, { fromMinute, toMinute }: MinuteSpan): number[] {
+  const hours: number[] = [];
+  for (let hour = startOfHour(Math.max(minute, fromMinute)); hour < toMinute; hour += HOUR) hours.push(hour);
+  return hours;
+}
+
 function startOfHour(minute: number): number {
   return Math.floor(minute / HOUR) * HOUR;
 }

@@ -172,43 +172,121 @@ test('what may become visible late is looked at again', async () => {
   expect(await summed()).toBe(0);
 });
 
-test('any cells, summed at any time: stretches are those of the minutes', async () => {
-  const random = seededRandom(SEED);
-  const whole = (below: number) => Math.floor(random() * below);
-  const truth = new Map<string, Cell>();
-  const positions: (number | undefined)[] = [undefined];
-  for (let round = 0; round < 12; round++) {
-    const cells = Array.from({ length: 40 }, (): Cell => {
-      const minute = START + whole(random() < 0.5 ? DAYS * 1_440 : 200);
-      const counts = random() < 0.2 ? ([0, 0, 0] as const) : ([whole(9), whole(3), whole(2)] as const);
-      return [minute, 'abc'[whole(3)], 1 + whole(1_000), ...counts];
-    });
-    const distinct = new Map(cells.map(cell => [`${cell[0]} ${cell[1]}`, cell]));
-    const risen = [...distinct].map(([key, [minute, group, seen, ...counts]]): [string, Cell] => {
-      return [key, [minute, group, (truth.get(key)?.[2] ?? 0) + seen, ...counts]];
-    });
-    await insertCells(risen.map(([, cell]) => cell));
-    await insertCells([[risen[0][1][0], '', round + 1, 0, 0, 0]], { objective: 255 });
-    await insertCells([[START + 60, 'a', round + 1, 100, 0, 0]], { definition: 'other' });
-    for (const [key, cell] of risen) truth.set(key, cell);
-    if (random() < 0.6) await summed();
-    positions.push(await position());
-    const known = positions[whole(positions.length)];
-    const fromMinute = START + whole(1_000);
-    const spans = [{ fromMinute, toMinute: fromMinute + 800 + whole(4_000) }];
-    const edges = Array.from({ length: whole(8) }, () => START + whole(DAYS * 1_440));
-    const stepMinutes = random() < 0.3 ? 120 : null;
-    const asked = { objectives: [0], spans, edges, stepMinutes, hoursSummedToMs: known };
-    const found = await sloStretches(store, CELLS, asked, 100);
-    expect(await sloStretches(ofManyRows(store), CELLS, asked, 100), 'added up by the engine').toEqual(found);
-    const seen = found.flatMap(({ groupKey, cells: own }) =>
-      own
-        .filter(({ total }) => total > 0)
-        .map(({ minute, good, bad, unknown }) => [groupKey, minute, good, bad, unknown]),
-    );
-    expect(seen, `seed ${SEED}, round ${round}`).toEqual(naive([...truth.values()], spans[0], edges, stepMinutes));
-  }
-}, 60_000);
+/** Two days of it are over. */
+const AROUND_NOW = Math.floor(Date.now() / 3_600_000) * 60 - 2 * 1_440;
+
+test.each([
+  ['long ago', START],
+  ['around now', AROUND_NOW],
+])(
+  'any cells of %s, summed at any time: stretches are those of the minutes',
+  async (_when, first) => {
+    const random = seededRandom(SEED + first);
+    const whole = (below: number) => Math.floor(random() * below);
+    const truth = new Map<string, Cell>();
+    const positions: (number | undefined)[] = [undefined];
+    for (let round = 0; round < 12; round++) {
+      const cells = Array.from({ length: 40 }, (): Cell => {
+        const minute = first + whole(random() < 0.5 ? DAYS * 1_440 : 200);
+        const counts = random() < 0.2 ? ([0, 0, 0] as const) : ([whole(9), whole(3), whole(2)] as const);
+        return [minute, 'abc'[whole(3)], 1 + whole(1_000), ...counts];
+      });
+      const distinct = new Map(cells.map(cell => [`${cell[0]} ${cell[1]}`, cell]));
+      const risen = [...distinct].map(([key, [minute, group, seen, ...counts]]): [string, Cell] => {
+        return [key, [minute, group, (truth.get(key)?.[2] ?? 0) + seen, ...counts]];
+      });
+      await insertCells(risen.map(([, cell]) => cell));
+      await insertCells([[risen[0][1][0], '', round + 1, 0, 0, 0]], { objective: 255 });
+      await insertCells([[first + 60, 'a', round + 1, 100, 0, 0]], { definition: 'other' });
+      for (const [key, cell] of risen) truth.set(key, cell);
+      if (random() < 0.6) await summed();
+      positions.push(await position());
+      const known = positions[whole(positions.length)];
+      const fromMinute = first + whole(1_000);
+      const spans = [{ fromMinute, toMinute: fromMinute + 800 + whole(4_000) }];
+      const edges = Array.from({ length: whole(8) }, () => first + whole(DAYS * 1_440));
+      const stepMinutes = random() < 0.3 ? 120 : null;
+      const asked = { objectives: [0], spans, edges, stepMinutes, hoursSummedToMs: known };
+      const found = await sloStretches(store, CELLS, asked, 100);
+      expect(await sloStretches(ofManyRows(store), CELLS, asked, 100), 'added up by the engine').toEqual(found);
+      const seen = found.flatMap(({ groupKey, cells: own }) =>
+        own
+          .filter(({ total }) => total > 0)
+          .map(({ minute, good, bad, unknown }) => [groupKey, minute, good, bad, unknown]),
+      );
+      expect(seen, `seed ${SEED}, round ${round}`).toEqual(naive([...truth.values()], spans[0], edges, stepMinutes));
+    }
+  },
+  60_000,
+);
+
+/** `queryRows` may be held back, by statement. */
+function storeThat(hold: (sql: string) => Promise<void>): Store {
+  return storeWith(store, {
+    queryRows: async (sql, parameters, options) => {
+      await hold(sql);
+      return store.queryRows(sql, parameters, options);
+    },
+  });
+}
+
+const isOfUnsummed = (sql: string) => sql.includes('DISTINCT');
+
+test('which hours lack something, hours and minutes are asked for at once', async () => {
+  await insertCells([[START + 60, 'a', 1, 1, 0, 0]]);
+  await summed();
+  const hoursSummedToMs = await position();
+  const asked: string[] = [];
+  let release = () => {};
+  const all = new Promise<void>(resolve => {
+    release = resolve;
+  });
+  const holding = storeThat(async sql => {
+    asked.push(sql);
+    if (asked.length === 3) release();
+    await all;
+  });
+  const edged = { ...question, spans: [{ ...SPAN, toMinute: SPAN.toMinute - 30 }], hoursSummedToMs };
+
+  const [{ cells }] = await sloStretches(holding, CELLS, edged, 100);
+
+  expect(cells.map(({ good }) => good)).toEqual([1]);
+  expect(asked).toHaveLength(3);
+});
+
+test.each([
+  ['hours that lack something', false],
+  ['hours that lack something', true],
+  ['counts', false],
+  ['counts', true],
+])('written while %s are still to be read, summed then: %s: as before or as after', async (late, isSummed) => {
+  await insertCells([
+    [START + 60, 'a', 1, 1, 0, 0],
+    [START + 61, 'a', 1, 10, 0, 0],
+  ]);
+  await summed();
+  const hoursSummedToMs = await position();
+  const isLate = (sql: string) => isOfUnsummed(sql) === (late === 'hours that lack something');
+  let written: Promise<void> | undefined;
+  const write = async () => {
+    await new Promise(resolve => setTimeout(resolve, 50));
+    await insertCells([[START + 60, 'a', 2, 100, 0, 0]]);
+    if (isSummed) await summed();
+  };
+  const slow = storeThat(async sql => {
+    if (!isLate(sql)) return;
+    written ??= write();
+    await written;
+  });
+
+  const [{ cells }] = await sloStretches(slow, CELLS, { ...question, hoursSummedToMs }, 100);
+
+  expect(written).toBeDefined();
+  expect([11, 110]).toContain(cells.reduce((sum, { good }) => sum + good, 0));
+  // What was written before it is asked is in it.
+  const [after] = await sloStretches(store, CELLS, { ...question, hoursSummedToMs }, 100);
+  expect(after.cells.reduce((sum, { good }) => sum + good, 0)).toBe(110);
+});
 
 function naive(
   cells: readonly Cell[],

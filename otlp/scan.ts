@@ -163,7 +163,7 @@ function scanTracesData(scan: RequestScan, cursor: WireCursor, end: number): num
       at = scanResourceSpans(scan, cursor, at, cursor.fieldEnd);
       if (at < 0) return MALFORMED;
     } else {
-      at = validateField(cursor, TRACES_DATA, cursor.low, at, end);
+      at = validateField(cursor, TRACES_DATA, cursor.low, at, end, 0);
       if (at < 0) return MALFORMED;
       scan.pieces.add(0, start, at);
     }
@@ -187,7 +187,7 @@ function scanResourceSpans(scan: RequestScan, cursor: WireCursor, contentStart: 
       at = scanScopeSpans(scan, cursor, at, cursor.fieldEnd);
       if (at < 0) return MALFORMED;
     } else {
-      at = validateField(cursor, RESOURCE_SPANS, cursor.low, at, end);
+      at = validateField(cursor, RESOURCE_SPANS, cursor.low, at, end, 0);
       if (at < 0) return MALFORMED;
       resources.pieces.add(resources.firstPiece.values[resource], start, at);
     }
@@ -209,7 +209,7 @@ function scanScopeSpans(scan: RequestScan, cursor: WireCursor, contentStart: num
       at = scanSpan(scan, cursor, start, at, cursor.fieldEnd);
       if (at < 0) return MALFORMED;
     } else {
-      at = validateField(cursor, SCOPE_SPANS, cursor.low, at, end);
+      at = validateField(cursor, SCOPE_SPANS, cursor.low, at, end, 0);
       if (at < 0) return MALFORMED;
       scopes.pieces.add(scopes.firstPiece.values[scope], start, at);
     }
@@ -247,7 +247,7 @@ function scanSpan(
       if (spanIdStart < 0) return MALFORMED;
       at = spanIdEnd = cursor.fieldEnd;
     } else {
-      at = validateField(cursor, SPAN, tag, at, end);
+      at = validateField(cursor, SPAN, tag, at, end, 0);
       if (at < 0) return MALFORMED;
     }
   }

@@ -31,6 +31,7 @@ const Rule = { UNKNOWN: 0, WRONG: 1, BAD_TAG: 2, VARINT: 3, FIXED64: 4, FIXED32:
 
 /** By message and tag. */
 const RULES = buildRules();
+const KEY_VALUE = Rule.MESSAGE + schemaOf('KeyValue').index;
 
 /** The rules of a message, for `validateField` and `validateMessage`. */
 export function rulesOf(name: MessageName): number {
@@ -49,35 +50,52 @@ export function validateMessage(cursor: WireCursor, rules: number, start: number
       if (at < 0) return MALFORMED;
       tag = cursor.low;
     }
-    const rule = tag >>> 8 === 0 ? RULES[rules + tag] : Rule.UNKNOWN;
-    if (rule < Rule.BYTES) {
-      at = validateScalar(cursor, rule, tag, at, end);
-      if (at < 0) return MALFORMED;
-      continue;
-    }
-    let fieldEnd = at < end ? bytes[at] : 0x80;
-    if (fieldEnd < 0x80) fieldEnd += ++at;
-    else {
-      at = openField(cursor, at, end);
-      if (at < 0) return MALFORMED;
-      fieldEnd = cursor.fieldEnd;
-    }
-    if (fieldEnd > end) return fail(cursor, WireError.LENGTH_OUT_OF_RANGE, at - 1);
-    if (rule !== Rule.BYTES && depth < MAX_DEPTH) {
-      if (validateMessage(cursor, (rule - Rule.MESSAGE) * TAGS, at, fieldEnd, depth + 1) < 0) return MALFORMED;
-    }
-    at = fieldEnd;
+    at = validateField(cursor, rules, tag, at, end, depth);
+    if (at < 0) return MALFORMED;
   }
   return at;
 }
 
-/** Answers where the field whose tag ended at `start` ends, or `MALFORMED`. */
-export function validateField(cursor: WireCursor, rules: number, tag: number, start: number, end: number): number {
+/** Answers where the field whose tag ended at `start` ends, or `MALFORMED`. `depth`: of the message that it is in. */
+export function validateField(
+  cursor: WireCursor,
+  rules: number,
+  tag: number,
+  start: number,
+  end: number,
+  depth: number,
+): number {
   const rule = tag >>> 8 === 0 ? RULES[rules + tag] : Rule.UNKNOWN;
   if (rule < Rule.BYTES) return validateScalar(cursor, rule, tag, start, end);
   const at = openField(cursor, start, end);
-  if (at < 0 || rule === Rule.BYTES) return at < 0 ? at : cursor.fieldEnd;
-  return validateMessage(cursor, (rule - Rule.MESSAGE) * TAGS, at, cursor.fieldEnd, 1);
+  if (at < 0) return MALFORMED;
+  const { bytes, fieldEnd } = cursor;
+  if (rule === Rule.BYTES || depth >= MAX_DEPTH) return fieldEnd;
+  if (rule === KEY_VALUE && isTextPair(bytes, at, fieldEnd)) return fieldEnd;
+  return validateMessage(cursor, (rule - Rule.MESSAGE) * TAGS, at, fieldEnd, depth + 1);
+}
+
+const KEY_TAG = 0x0a;
+const VALUE_TAG = 0x12;
+const STRING_TAG = 0x0a;
+/** Tag and length of key, value and string. */
+const PAIR_HEADER_BYTES = 6;
+
+/**
+ * A KeyValue of nothing but a key and a string, lengths of one byte each, as most attributes are: they are seen at one
+ * look, instead of field by field through three messages. False says nothing.
+ */
+function isTextPair(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start < PAIR_HEADER_BYTES || bytes[start] !== KEY_TAG) return false;
+  const value = start + 2 + bytes[start + 1];
+  const valueBytes = end - value - 2;
+  if (valueBytes > 0x7f || bytes[start + 1] > 0x7f) return false;
+  return (
+    bytes[value] === VALUE_TAG &&
+    bytes[value + 1] === valueBytes &&
+    bytes[value + 2] === STRING_TAG &&
+    bytes[value + 3] === valueBytes - 2
+  );
 }
 
 function validateScalar(cursor: WireCursor, rule: number, tag: number, start: number, end: number): number {

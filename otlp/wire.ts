@@ -118,6 +118,14 @@ export function readTag(cursor: WireCursor, start: number, end: number): number 
 
 /** The length of a length-delimited field: answers where its content starts and sets `fieldEnd`. */
 export function openField(cursor: WireCursor, start: number, end: number): number {
+  const { bytes } = cursor;
+  // Nearly every field is shorter than 128 bytes.
+  if (start < end && bytes[start] < 0x80) {
+    const fieldEnd = start + 1 + bytes[start];
+    if (fieldEnd > end) return fail(cursor, WireError.LENGTH_OUT_OF_RANGE, start);
+    cursor.fieldEnd = fieldEnd;
+    return start + 1;
+  }
   const at = readVarint(cursor, start, end);
   if (at < 0) return at;
   const length = cursor.low >>> 0;

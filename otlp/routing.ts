@@ -22,11 +22,17 @@ export class Routing {
   }
 }
 
-/** One record per partition that has spans, in the order of the partitions. */
+/** Of requests with no more spans than that the columns are used again: making them is dearer than filling them. */
+const KEPT_SPANS = 16_384;
+const KEPT = new Routing(KEPT_SPANS);
+
+/** One record per partition that has spans, in the order of the partitions. Borrowed until the next call. */
 export function routeByTrace(scan: RequestScan, partitionCount: number): Routing {
   const { spans } = scan;
   const hashes = scan.spanHash.values;
-  const routing = new Routing(spans);
+  const routing = spans > KEPT_SPANS ? new Routing(spans) : KEPT;
+  routing.partition.clear();
+  routing.end.clear();
   const { order } = routing;
   const next = new Uint32Array(partitionCount + 1);
   for (let span = 0; span < spans; span++) next[(hashes[span] % partitionCount) + 1]++;

@@ -70,6 +70,10 @@ function wholeBody(payload: Uint8Array, scan: RequestScan, partition: number): S
   return { partition, itemCount: scan.spans, payload };
 }
 
+/** Lengths in the order of writing; kept, as columns of a few numbers are dear to make. One writer at a time uses them. */
+const RESOURCE_BYTES = new NumberList();
+const SCOPE_BYTES = new NumberList();
+
 /** Lengths stand before what they measure, so the records are walked twice: measured, then written. */
 class RecordWriter {
   totalBytes = 0;
@@ -77,10 +81,6 @@ class RecordWriter {
   readonly #bytes: Uint8Array;
   readonly #scan: RequestScan;
   readonly #routing: Routing;
-  /** In the order of writing. */
-  readonly #recordBytes = new NumberList();
-  readonly #resourceBytes = new NumberList();
-  readonly #scopeBytes = new NumberList();
   #target: Uint8Array = new Uint8Array(0);
   #at = 0;
   #nextResource = 0;
@@ -91,10 +91,11 @@ class RecordWriter {
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#scan = scan;
     this.#routing = routing;
+    RESOURCE_BYTES.clear();
+    SCOPE_BYTES.clear();
     for (let record = 0, from = 0; record < routing.recordCount; record++) {
       const to = routing.end.values[record];
       const byteCount = this.#measureRecord(from, to);
-      this.#recordBytes.push(byteCount);
       this.totalBytes += byteCount;
       if (byteCount > this.largestBytes) this.largestBytes = byteCount;
       from = to;
@@ -121,10 +122,10 @@ class RecordWriter {
     const { pieces } = this.#scan;
     let size = pieceBytes(pieces, 0, pieces.count);
     for (let index = from; index < to; ) {
-      const resourceRow = this.#resourceBytes.length;
-      this.#resourceBytes.push(0);
+      const resourceRow = RESOURCE_BYTES.length;
+      RESOURCE_BYTES.push(0);
       index = this.#measureResource(index, to, resourceRow);
-      const resourceBytes = this.#resourceBytes.values[resourceRow];
+      const resourceBytes = RESOURCE_BYTES.values[resourceRow];
       size += 1 + varintSize(resourceBytes) + resourceBytes;
     }
     return size;
@@ -138,10 +139,10 @@ class RecordWriter {
     let index = from;
     while (index < to && this.#resourceAt(index) === resource) {
       index = this.#measureScope(index, to);
-      const scopeBytes = this.#scopeBytes.values[this.#scopeBytes.length - 1];
+      const scopeBytes = SCOPE_BYTES.values[SCOPE_BYTES.length - 1];
       size += 1 + varintSize(scopeBytes) + scopeBytes;
     }
-    this.#resourceBytes.values[resourceRow] = size;
+    RESOURCE_BYTES.values[resourceRow] = size;
     return index;
   }
 
@@ -157,7 +158,7 @@ class RecordWriter {
       if (spanScope.values[span] !== scope) break;
       size += spanEnd.values[span] - spanStart.values[span];
     }
-    this.#scopeBytes.push(size);
+    SCOPE_BYTES.push(size);
     return index;
   }
 
@@ -178,7 +179,7 @@ class RecordWriter {
     const resource = this.#resourceAt(from);
     const lastPiece = resources.pieceEnd(resource);
     let piece = resources.firstPiece.values[resource];
-    this.#writeHeader(RESOURCE_SPANS_TAG, this.#resourceBytes.values[this.#nextResource++]);
+    this.#writeHeader(RESOURCE_SPANS_TAG, RESOURCE_BYTES.values[this.#nextResource++]);
     let index = from;
     while (index < to && this.#resourceAt(index) === resource) {
       const scopeStart = scopes.start.values[spanScope.values[order[index]]];
@@ -195,7 +196,7 @@ class RecordWriter {
     const scope = spanScope.values[order[from]];
     const lastPiece = scopes.pieceEnd(scope);
     let piece = scopes.firstPiece.values[scope];
-    this.#writeHeader(SCOPE_SPANS_TAG, this.#scopeBytes.values[this.#nextScope++]);
+    this.#writeHeader(SCOPE_SPANS_TAG, SCOPE_BYTES.values[this.#nextScope++]);
     let index = from;
     while (index < to && spanScope.values[order[index]] === scope) {
       const start = spanStart.values[order[index]];

@@ -2,6 +2,8 @@
  * Which partition a trace belongs to. All spans of a trace meet there, also over restarts and upgrades, so this function
  * never changes: MurmurHash3 (x86, 32 bits, seed 0) of the 16 bytes of the trace id, modulo the number of partitions.
  */
+import { wordAt } from './wire.js';
+
 const C1 = 0xcc9e2d51;
 const C2 = 0x1b873593;
 const ID_BYTES = 16;
@@ -13,16 +15,17 @@ export function partitionOf(traceId: Uint8Array, partitionCount: number): number
 
 /** MurmurHash3 of `bytes[at, at + 16)`, unsigned. */
 export function hashTraceId(bytes: Uint8Array, at: number): number {
-  let hash = 0;
-  for (let word = at; word < at + ID_BYTES; word += 4) {
-    let k = bytes[word] | (bytes[word + 1] << 8) | (bytes[word + 2] << 16) | (bytes[word + 3] << 24);
-    k = Math.imul(k, C1);
-    k = Math.imul((k << 15) | (k >>> 17), C2);
-    hash ^= k;
-    hash = Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64;
-  }
-  hash ^= ID_BYTES;
+  let hash = mixed(0, wordAt(bytes, at));
+  hash = mixed(hash, wordAt(bytes, at + 4));
+  hash = mixed(hash, wordAt(bytes, at + 8));
+  hash = mixed(hash, wordAt(bytes, at + 12)) ^ ID_BYTES;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+function mixed(hash: number, word: number): number {
+  const k = Math.imul(word, C1);
+  const both = hash ^ Math.imul((k << 15) | (k >>> 17), C2);
+  return (Math.imul((both << 13) | (both >>> 19), 5) + 0xe6546b64) | 0;
 }

@@ -27,6 +27,9 @@ const TRACE_IDS = Array.from({ length: PARTITIONS }, (_, partition) => traceIdIn
 const spanIn = (partition: number, name: string): Uint8Array =>
   field(2, field(1, TRACE_IDS[partition]), field(2, SPAN_ID), field(5, text(name)));
 
+/** One resource and scope. */
+const inOneScope = (spans: readonly Uint8Array[]): Uint8Array => field(1, field(2, ...spans));
+
 function spansOf(payload: Uint8Array): JsonSpan[] {
   const { resourceSpans = [] } = decodeTraces(payload) as unknown as JsonRequest;
   return resourceSpans.flatMap(({ scopeSpans = [] }) => scopeSpans.flatMap(({ spans = [] }) => spans));
@@ -170,6 +173,22 @@ describe('what is rewritten', () => {
     const [first, second] = splitOf(body);
     expect(hexOf(first.payload)).toBe(hexOf(field(1, field(2, long))));
     expect(hexOf(second.payload)).toBe(hexOf(field(1, field(2, spanIn(1, 'short')))));
+  });
+
+  test('a small request between two of more spans than columns are kept for', { timeout: 60_000 }, () => {
+    const of = (count: number, from: number) => {
+      const partitions = Array.from({ length: count }, (_, index) => (index + from) % PARTITIONS);
+      return { partitions, body: inOneScope(partitions.map((partition, index) => spanIn(partition, `${index}`))) };
+    };
+    for (const { partitions, body } of [of(16_385, 0), of(6, 1), of(20_000, 2), of(16_384, 3), of(1, 0), of(5, 3)]) {
+      const records = splitOf(body);
+      expect(records.map(({ partition }) => partition)).toEqual([...new Set(partitions)].sort());
+      for (const { partition, itemCount, payload } of records) {
+        const names = partitions.flatMap((each, index) => (each === partition ? [`${index}`] : []));
+        expect(itemCount).toBe(names.length);
+        expect(spansOf(payload).map(({ name }) => name)).toEqual(names);
+      }
+    }
   });
 
   test('a resource of megabytes is not multiplied without end: the request stays in one partition', () => {

@@ -240,7 +240,7 @@ describe('hostile bytes', () => {
   const line = recordedLines('opentelemetry-demo', 1)[0];
   const body = ProtobufTraceSerializer.serializeRequest(readableSpans(JSON.parse(line) as JsonRequest))!;
 
-  /** Whatever the scan takes, it must be able to decode, but for what it alone is too strict about. */
+  /** Whatever the scan takes protobufjs must be able to decode, but for what only protobufjs is strict about. */
   function agreesWithProtobufjs(bytes: Uint8Array): void {
     const scan = new RequestScan();
     if (!scanRequest(bytes, scan)) {

@@ -175,7 +175,7 @@ describe('what is rewritten', () => {
     expect(hexOf(second.payload)).toBe(hexOf(field(1, field(2, spanIn(1, 'short')))));
   });
 
-  test('a small request between two of more spans than columns are kept for', { timeout: 60_000 }, () => {
+  test('a small request between two of more spans than columns are kept for', () => {
     const of = (count: number, from: number) => {
       const partitions = Array.from({ length: count }, (_, index) => (index + from) % PARTITIONS);
       return { partitions, body: inOneScope(partitions.map((partition, index) => spanIn(partition, `${index}`))) };

@@ -45,7 +45,7 @@ export async function readCover(
   });
   if (fewRows !== undefined) return addedUp(fewRows.flat(), starts).slice(0, limit);
   const selects = parts.map(part =>
-    selectOf(part, objectives, 'objective, group_key, START AS start, good, bad, unknown'),
+    selectOf(part, objectives, start => `objective, group_key, ${start} AS start, good, bad, unknown`),
   );
   return addedUpThere(store, selects.join(' UNION ALL '), cells, starts, limit);
 }
@@ -71,8 +71,12 @@ async function listed(
   objectives: readonly number[],
   settings: NonNullable<QueryOptions['settings']>,
 ): Promise<ListedGroup[]> {
-  const lists = ['START', 'good', 'bad', 'unknown'].map(column => `groupArray(${column})`);
-  const select = selectOf(part, objectives, `objective, group_key, ${lists.join(', ')}`);
+  const listsOf = (...columns: string[]) => columns.map(column => `groupArray(${column})`).join(', ');
+  const select = selectOf(
+    part,
+    objectives,
+    start => `objective, group_key, ${listsOf(start, 'good', 'bad', 'unknown')}`,
+  );
   const rows = await store.queryRows(
     `${select} GROUP BY objective, group_key`,
     { ...cells },
@@ -163,13 +167,17 @@ interface CoverPart {
   readonly spans: readonly MinuteSpan[];
 }
 
-/** `columns`: START stands for the beginning of a cell, epoch seconds. */
-function selectOf({ table, start, spans }: CoverPart, objectives: readonly number[], columns: string): string {
+/** `columns`: by the expression for the beginning of a cell, epoch seconds. */
+function selectOf(
+  { table, start, spans }: CoverPart,
+  objectives: readonly number[],
+  columns: (start: string) => string,
+): string {
   const within = spans.map(({ fromMinute, toMinute }) => {
     const { from, to } = secondsOf(fromMinute, toMinute);
     return `(${start} >= toDateTime(${from}) AND ${start} < toDateTime(${to}))`;
   });
-  return `SELECT ${columns.replace('START', `toUnixTimestamp(${start})`)} FROM ${table} FINAL
+  return `SELECT ${columns(`toUnixTimestamp(${start})`)} FROM ${table} FINAL
           WHERE tenant = {tenant:String} AND slo = {slo:String} AND definition = {definition:String}
             AND objective IN (${objectives.map(Math.trunc)}) AND objective < ${SLO_MARKER_OBJECTIVE} AND (${within.join(' OR ')})`;
 }

@@ -1,8 +1,6 @@
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RequestScan, scanRequest } from '../../otlp/index.js';
-import { LENIENT } from '../fuzz/protobuf-reference.js';
 import {
   concat,
   field,
@@ -17,7 +15,7 @@ import {
 } from './message-bytes.js';
 import { type JsonRequest, readableSpans } from './readable-spans.js';
 import { recordedLines } from './recorded.js';
-import { checkStructure, decodeTraces, encodeTraces } from './trace-proto.js';
+import { decodeTraces } from './trace-proto.js';
 
 const NESTED_GROUP = hex('0b0c');
 
@@ -233,128 +231,5 @@ describe('nesting', () => {
 
   test('23: values nested 20,000 levels deep are opaque and harmless', () => {
     expect(scanOf(spanWith(nestedArrays(20_000, NESTED_GROUP)))).toMatchObject({ spans: 1, error: '' });
-  });
-});
-
-describe('hostile bytes', () => {
-  const line = recordedLines('opentelemetry-demo', 1)[0];
-  const body = ProtobufTraceSerializer.serializeRequest(readableSpans(JSON.parse(line) as JsonRequest))!;
-
-  /** Whatever the scan takes protobufjs must be able to decode, but for what only protobufjs is strict about. */
-  function agreesWithProtobufjs(bytes: Uint8Array): void {
-    const scan = new RequestScan();
-    if (!scanRequest(bytes, scan)) {
-      expect(scan).toMatchObject({ spans: 0 });
-      return;
-    }
-    try {
-      checkStructure(bytes);
-    } catch (error) {
-      expect((error as Error).message).toMatch(LENIENT);
-    }
-  }
-
-  test('tags of more bytes than five are fine, as in Go and Java', () => {
-    const body = requestOf(spanContent(hex('d182fea18200 0000000000000000')));
-    expect(errorOf(body)).toBe('');
-    agreesWithProtobufjs(body);
-  });
-
-  test('23: every truncation is decoded as protobufjs decodes it, or refused', () => {
-    for (let end = 0; end < body.length; end++) {
-      const cut = body.slice(0, end);
-      expect(scanRequest(cut, new RequestScan())).toBe(end === 0);
-      agreesWithProtobufjs(cut);
-    }
-  });
-
-  test('23: flipped bits', () => {
-    fc.assert(
-      fc.property(fc.array(fc.nat(body.length * 8 - 1), { minLength: 1, maxLength: 4 }), bits => {
-        const flipped = body.slice();
-        for (const bit of bits) flipped[bit >>> 3] ^= 1 << (bit & 7);
-        agreesWithProtobufjs(flipped);
-      }),
-      { numRuns: 3000 },
-    );
-  });
-
-  test('23: garbage, alone and as the content of a span', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 60 }), garbage => {
-        agreesWithProtobufjs(garbage);
-        agreesWithProtobufjs(requestOf(spanContent(garbage)));
-        agreesWithProtobufjs(requestOf(spanContent(attribute(garbage))));
-      }),
-      { numRuns: 3000 },
-    );
-  });
-
-  test('every message that protobufjs encodes is taken', () => {
-    const ids = { traceId: TRACE_ID, spanId: SPAN_ID };
-    const attributes = fc.array(
-      fc.record({
-        key: fc.string(),
-        value: fc.oneof(
-          fc.record({ stringValue: fc.string() }),
-          fc.record({ intValue: fc.integer() }),
-          fc.record({ doubleValue: fc.double() }),
-        ),
-      }),
-      { maxLength: 4 },
-    );
-    const span = fc.record({ name: fc.string(), kind: fc.integer({ min: -1, max: 6 }), attributes, flags: fc.nat() });
-    fc.assert(
-      fc.property(fc.array(span, { maxLength: 5 }), attributes, (spans, resourceAttributes) => {
-        const scopeSpans = [{ spans: spans.map(one => ({ ...one, ...ids })) }];
-        const bytes = encodeTraces({ resourceSpans: [{ resource: { attributes: resourceAttributes }, scopeSpans }] });
-        expect(scanOf(bytes)).toMatchObject({ spans: spans.length, rejected: 0, error: '' });
-      }),
-      { numRuns: 300 },
-    );
-  });
-});
-
-describe('a key and a string are seen at one look', () => {
-  /** The same content behind a field that nobody knows is taken apart field by field. */
-  const UNKNOWN_FIELD = hex('7800');
-  const verdicts = (content: Uint8Array) =>
-    [content, concat(UNKNOWN_FIELD, content)].map(inner => errorOf(requestOf(spanContent(field(9, inner)))) === '');
-
-  test.each([
-    [0, 0],
-    [3, 0],
-    [0, 5],
-    [3, 5],
-    [3, 123],
-    [3, 124],
-    [127, 5],
-    [128, 5],
-    [127, 127],
-  ])('of %i and %i bytes, any byte of their headers another one', (keyBytes, stringBytes) => {
-    const content = concat(
-      field(1, new Uint8Array(keyBytes).fill(0x6b)),
-      field(2, field(1, new Uint8Array(stringBytes).fill(0x0a))),
-    );
-    expect(verdicts(content)).toEqual([true, true]);
-    for (const cut of [content.subarray(0, -1), content.subarray(1), concat(content, hex('00'))]) {
-      const [seen, takenApart] = verdicts(cut);
-      expect(seen).toBe(takenApart);
-    }
-    for (let at = 0; at < content.length; at++) {
-      const isHeader = at < 4 || (at >= keyBytes && at < keyBytes + 8);
-      if (!isHeader) continue;
-      for (let byte = 0; byte < 256; byte++) {
-        const other = content.slice();
-        other[at] = byte;
-        const [seen, takenApart] = verdicts(other);
-        if (seen !== takenApart) expect.fail(`byte ${at} as ${byte}: ${seen}, taken apart ${takenApart}`);
-      }
-    }
-  });
-
-  test('a length whose first byte only looks like it is not taken for one', () => {
-    const content = concat(hex('0a 00 12 82 0a 80'), new Uint8Array(128));
-    expect(verdicts(content)).toEqual([false, false]);
   });
 });

@@ -5,8 +5,8 @@ import { hoursSummedToMs, readProgress, type Store, StoreError, sloStretches } f
 import { seededRandom } from '../../support/random.js';
 import { testParts } from '../support/parts.js';
 import { startStore, storeWith } from '../support/store.js';
+import { CELLS, type Cell, type CellsToInsert, insertSloCells, stretchesOnPaper } from './support/slo-cells.js';
 
-const CELLS = { tenant: 'default', slo: 'fast', definition: 'd' };
 /** A full hour. */
 const START = 28_000_020;
 const DAYS = 4;
@@ -14,6 +14,7 @@ const SPAN = { fromMinute: START, toMinute: START + DAYS * 1_440 };
 const SEED = Number(process.env.SEED ?? 11);
 
 let store: Store;
+const insertCells = (...of: CellsToInsert) => insertSloCells(store, ...of);
 
 beforeAll(async () => {
   store = await startStore();
@@ -22,20 +23,6 @@ beforeEach(async () => {
   for (const table of ['slo_rollup', 'slo_hours', 'progress']) await store.command(`TRUNCATE TABLE ${table}`);
 });
 afterAll(() => store?.close());
-
-type Cell = readonly [minute: number, group: string, seen: number, good: number, bad: number, unknown: number];
-
-/** Without events: deleted. */
-async function insertCells(cells: readonly Cell[], of: Partial<typeof CELLS> & { objective?: number } = {}) {
-  const { tenant, slo, definition, objective = 0 } = { ...CELLS, ...of };
-  const rows = cells.map(([minute, group, seen, good, bad, unknown]) => {
-    const total = good + bad + unknown;
-    return `('${tenant}', '${slo}', '${definition}', ${objective}, toDateTime(${minute * 60}), '${group}', ${seen}, ${total === 0}, ${total}, ${good}, ${bad}, ${unknown}, now())`;
-  });
-  await store.command(
-    `INSERT INTO slo_rollup (tenant, slo, definition, objective, minute, group_key, seen, is_deleted, total, good, bad, unknown, received) VALUES ${rows.join(', ')}`,
-  );
-}
 
 /** As if there were more cells than are added up here. */
 function ofManyRows(inner: Store): Store {
@@ -215,7 +202,7 @@ test.each([
           .map(({ minute, good, bad, unknown }) => [groupKey, minute, good, bad, unknown]),
       );
       expect(seen, `seed ${SEED} from ${first}, round ${round}`).toEqual(
-        naive([...truth.values()], spans[0], edges, stepMinutes),
+        stretchesOnPaper([...truth.values()], spans[0], edges, stepMinutes),
       );
     }
   },
@@ -300,25 +287,3 @@ test.each([
   // What was written before it is asked is in it.
   expect(await goodIn(store)).toBe(110);
 });
-
-function naive(
-  cells: readonly Cell[],
-  span: { fromMinute: number; toMinute: number },
-  edges: readonly number[],
-  step: number | null,
-) {
-  const sums = new Map<string, number[]>();
-  for (const [minute, group, , ...counts] of cells) {
-    if (minute < span.fromMinute || minute >= span.toMinute) continue;
-    const below = [0, ...edges, step === null ? 0 : Math.floor(minute / step) * step].filter(edge => edge <= minute);
-    const key = `${group} ${Math.max(...below)}`;
-    sums.set(
-      key,
-      counts.map((count, index) => count + (sums.get(key)?.[index] ?? 0)),
-    );
-  }
-  return [...sums]
-    .filter(([, counts]) => counts.some(count => count > 0))
-    .map(([key, counts]) => [key.split(' ')[0], Number(key.split(' ')[1]), ...counts] as [string, number, ...number[]])
-    .sort((a, b) => (a[0] < b[0] ? -1 : Number(a[0] > b[0])) || a[1] - b[1]);
-}

@@ -5,7 +5,6 @@ import {
   countSpansOfTrace,
   currentRevision,
   type RevisionRow,
-  receiptsOfTrace,
   recentRevision,
   spansOfTrace,
 } from '../store/index.js';
@@ -17,26 +16,28 @@ import { milliseconds, summaryOf } from './trace-summary.js';
 
 export async function answerTrace(parts: Parts, traceId: string): Promise<TraceAnswer> {
   const { store, tenant, limits } = parts;
-  const receipts = await receiptsOfTrace(store, tenant, traceId);
+  const limit = limits.spansPerAnswer;
+  const everywhere = () => spansOfTrace(store, tenant, traceId, limit, 'everywhere');
   let [spans, revision] = await Promise.all([
-    spansOfTrace(store, tenant, traceId, limits.spansPerAnswer, receipts),
-    recentRevision(store, tenant, traceId, receipts),
+    spansOfTrace(store, tenant, traceId, limit, 'with its records'),
+    recentRevision(store, tenant, traceId),
   ]);
+  // Arrivals are stored shortly after their spans, and perhaps kept for less long.
+  const wereNone = spans.length === 0;
+  if (wereNone) spans = await everywhere();
   revision ??= await currentRevision(
     store,
     tenant,
     traceId,
     spans.map(({ end_ns }) => BigInt(end_ns)),
   );
-  if (revision !== undefined && revision.span_count > spans.length && spans.length < limits.spansPerAnswer) {
-    // It knows of spans that came in the meantime, perhaps on another day.
-    spans = await spansOfTrace(store, tenant, traceId, limits.spansPerAnswer);
-  }
+  // It knows of spans that came in the meantime, perhaps on another day.
+  const knowsOfMore = revision !== undefined && revision.span_count > spans.length && spans.length < limit;
+  if (knowsOfMore && !wereNone) spans = await everywhere();
   if (spans.length === 0 && revision === undefined) {
     throw new ApiError('API_NOT_FOUND', `there is no trace ${traceId}`);
   }
-  const spanCount =
-    spans.length < limits.spansPerAnswer ? spans.length : await countSpansOfTrace(store, tenant, traceId);
+  const spanCount = spans.length < limit ? spans.length : await countSpansOfTrace(store, tenant, traceId);
   const omitted = spanCount - spans.length;
   if (revision === undefined) {
     return openTrace({ traceId, spans, spanCount, arrivals: await arrivalsOfTrace(store, tenant, traceId) });

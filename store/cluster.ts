@@ -67,3 +67,8 @@ export function perShard({ cluster, database }: Store, sql: (table: (name: strin
   if (cluster === undefined) return `(${sql(name => name)})`;
   return `cluster('${cluster}', view(${sql(name => `${database}.${name}${LOCAL_SUFFIX}`)}))`;
 }
+
+/** A whole statement that each shard runs over its own rows: about one trace or key, of which one shard has everything. */
+export function wholePerShard(store: Store, sql: (table: (name: string) => string) => string): string {
+  return store.cluster === undefined ? sql(name => name) : `SELECT * FROM ${perShard(store, sql)}`;
+}

@@ -6,6 +6,7 @@
  * |---|---|
  * | `min_level_for_wide_part` 1 | a block of 75,000 spans as a file for each column costs 2.0 µs a span, as one file 0.7; what merges write stays as it was |
  * | `merge_selector_base` 10 | a part is merged with nine of its size instead of four: a third less to merge, and a trace is looked for in a few parts more |
+ * | `min_age_to_force_merge_seconds` a day, of whole partitions | a week of arrivals that is over becomes one part: whoever asks for a trace looks for it in each part of them (docs/adr/072) |
  */
 import type { Logger } from 'pino';
 import { CLUSTER_DDL, LOCAL_SUFFIX } from './cluster.js';
@@ -17,9 +18,16 @@ const ACCESS_DENIED = 497;
 const COMPACT_FIRST = { min_level_for_wide_part: 1 } as const;
 const MERGED_LESS = { ...COMPACT_FIRST, merge_selector_base: 10 } as const;
 
+const DAY_S = 86_400;
+const MERGED_WHOLE_AT_LAST = {
+  ...MERGED_LESS,
+  min_age_to_force_merge_seconds: DAY_S,
+  min_age_to_force_merge_on_partition_only: 1,
+} as const;
+
 const WANTED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   spans: MERGED_LESS,
-  trace_arrivals: MERGED_LESS,
+  trace_arrivals: MERGED_WHOLE_AT_LAST,
   trace_revisions: COMPACT_FIRST,
 };
 

@@ -7,7 +7,10 @@ import type { QueryOptions } from '../types.js';
  */
 export const LOOKUP: QueryOptions = { settings: { max_threads: 1 } };
 
-/** Of those among them whose rows the table's key finds: without a look at indices that would not help. */
+/**
+ * Of those among them whose rows the table's key finds: without a look at indices that would not help. The times of
+ * receipt between which a part's rows are count as one.
+ */
 export const BY_KEY: QueryOptions = { settings: { ...LOOKUP.settings, use_skip_indexes: 0 } };
 
 /** So many rows one thread reads in the time that it takes to start a second one. */

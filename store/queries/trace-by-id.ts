@@ -1,4 +1,5 @@
 /** One trace by its id: where it is, its current revision, its spans. */
+import { wholePerShard } from '../cluster.js';
 import type { QueryOptions, Store } from '../types.js';
 import { CURRENT_REVISIONS, minuteOf } from './latency.js';
 import { BY_KEY, LOOKUP } from './lookup.js';
@@ -17,52 +18,41 @@ export interface RevisionRow extends TraceRow {
   readonly corrections: string;
 }
 
-/** When records brought spans of a trace, epoch milliseconds. Empty: nobody knows, so it is looked for everywhere. */
-export type Receipts = readonly number[];
+/** The names of tables, as a shard has them. */
+type Tables = (name: string) => string;
 
-/** A trace that came in more records is looked for everywhere. */
-const MAX_RECEIPTS = 1_000;
-/** Spans of now arrive within so many minutes of the trace's end, mostly. */
-const MINUTES_BEFORE_RECEIPT = 3n;
+/** How long before the minute of their receipt spans of now end, mostly. */
+const SECONDS_BEFORE_RECEIPT = [0, 60, 120, 180];
 /** With more of them a trace has impossible times, and looking them all up is dearer than searching. */
 const MAX_END_MINUTES = 100;
-const NS_PER_MS = 1_000_000n;
 
 /**
- * A trace's spans and revisions lie in the partitions of the days on which its records came, and finding it in one of
- * thirty is what makes the answer quick; the arrivals that tell them are narrow (docs/adr/072).
+ * Where a trace lies (docs/adr/072): its spans were received when its records were, and parts know between which times
+ * theirs were. A revision was received with the first of them, and ends, if it is one of now, in the minutes before one.
+ * The arrivals that tell when are read within the statement itself, as that takes half as long as a statement before it;
+ * the engine does so before it chooses what to read.
  */
-export async function receiptsOfTrace(store: Store, tenant: string, traceId: string): Promise<Receipts> {
-  const rows = await store.queryRows(
-    `SELECT toUnixTimestamp64Milli(received) FROM trace_arrivals
-     PREWHERE trace_id = {trace_id:String} WHERE tenant = {tenant:String} LIMIT ${MAX_RECEIPTS + 1}`,
-    { tenant, trace_id: traceId },
-    LOOKUP,
-  );
-  return rows.length > MAX_RECEIPTS ? [] : rows.map(([receivedMs]) => Number(receivedMs));
+function arrived(table: Tables, what: string): string {
+  const ofTrace = 'PREWHERE trace_id = {trace_id:String} WHERE tenant = {tenant:String}';
+  return `(SELECT ${what} FROM ${table('trace_arrivals')} ${ofTrace})`;
 }
 
-function receivedAt(receipts: Receipts): string {
-  const days = new Set(receipts.map(receivedMs => new Date(receivedMs).toISOString().slice(0, 10)));
-  return days.size === 0 ? '1' : `toDate(received) IN (${[...days].map(day => `'${day}'`)})`;
+function withRecords(table: Tables): string {
+  return `received IN ${arrived(table, 'received')}`;
+}
+
+/** Of a trace whose records came on two days only what ends on the first. */
+function beforeRecords(table: Tables): string {
+  const minute = `arrayJoin(arrayMap(ago -> toStartOfMinute(received) - ago, [${SECONDS_BEFORE_RECEIPT}]))`;
+  return `(toDate(received), end_minute) IN ${arrived(table, `toDate(received), ${minute}`)}`;
 }
 
 /**
- * The current revision, or undefined if no row of the trace is live there. It is looked for by its key among the minutes
- * in which it ends if it is a trace of now. Where it moved away from there, it left a tombstone.
+ * The current revision, or undefined if no row of the trace is live where one of now would be. Where it moved away from
+ * there, it left a tombstone.
  */
-export function recentRevision(
-  store: Store,
-  tenant: string,
-  traceId: string,
-  receipts: Receipts,
-): Promise<RevisionRow | undefined> {
-  const minutes = new Set<bigint>();
-  for (const receivedMs of receipts) {
-    const last = minuteOf(BigInt(receivedMs) * NS_PER_MS);
-    for (let before = 0n; before <= MINUTES_BEFORE_RECEIPT; before++) minutes.add(last - before * 60n);
-  }
-  return newestAmong(store, tenant, traceId, minutes, receipts);
+export function recentRevision(store: Store, tenant: string, traceId: string): Promise<RevisionRow | undefined> {
+  return newestRevision(store, tenant, traceId, beforeRecords, BY_KEY);
 }
 
 /**
@@ -78,20 +68,12 @@ export async function currentRevision(
 ): Promise<RevisionRow | undefined> {
   const minutes = new Set<bigint>();
   for (const endNs of endsNs) if (endNs >= 0n) minutes.add(minuteOf(endNs));
-  const byKey = await newestAmong(store, tenant, traceId, minutes, []);
-  return byKey ?? (await newestRevision(store, tenant, traceId, '1', LOOKUP));
-}
-
-async function newestAmong(
-  store: Store,
-  tenant: string,
-  traceId: string,
-  minutes: ReadonlySet<bigint>,
-  receipts: Receipts,
-): Promise<RevisionRow | undefined> {
-  if (minutes.size === 0) return undefined;
   const among = [...minutes].slice(0, MAX_END_MINUTES).map(minute => `toDateTime(${minute})`);
-  return newestRevision(store, tenant, traceId, `end_minute IN (${among}) AND ${receivedAt(receipts)}`, BY_KEY);
+  const byKey =
+    among.length === 0
+      ? undefined
+      : await newestRevision(store, tenant, traceId, () => `end_minute IN (${among})`, BY_KEY);
+  return byKey ?? (await newestRevision(store, tenant, traceId, () => '1', LOOKUP));
 }
 
 /** Of a trace the store has one row, mostly, until merges a few more: sorted here they are planned for sooner. */
@@ -103,14 +85,18 @@ async function newestRevision(
   store: Store,
   tenant: string,
   traceId: string,
-  where: string,
+  where: (table: Tables) => string,
   options: QueryOptions,
 ): Promise<RevisionRow | undefined> {
   const ask = (end: string) =>
     store.query<StoredRevision>(
-      `SELECT ${SUMMARY}, version, is_deleted, error_span_id, error_service, error_operation, error_tier,
-              path_sections, path_span_id, path_self_ns, corrections
-       FROM trace_revisions PREWHERE trace_id = {trace_id:String} WHERE tenant = {tenant:String} AND ${where} ${end}`,
+      wholePerShard(
+        store,
+        table => `SELECT ${SUMMARY}, version, is_deleted, error_span_id, error_service, error_operation, error_tier,
+                         path_sections, path_span_id, path_self_ns, corrections
+                  FROM ${table('trace_revisions')} PREWHERE trace_id = {trace_id:String}
+                  WHERE tenant = {tenant:String} AND ${where(table)} ${end}`,
+      ),
       { tenant, trace_id: traceId },
       options,
     );
@@ -153,27 +139,32 @@ type StoredSpan = Omit<SpanRow, 'end_ns' | 'duration_ns' | 'resource'> & {
 const FEW_SPANS = 1_000;
 
 /**
- * One row per identity (the highest version, docs/stitching.md), by start, span id and kind; at most `limit`. Without the
- * columns that the table computes: the engine takes as long to see through these as to find the trace. And with what is
- * to be read first said, as it takes 1.3 ms to find that out.
+ * One row per identity (the highest version, docs/stitching.md), by start, span id and kind; at most `limit`. Looked for
+ * among what was received with the trace's records, or everywhere, which finds what no arrival tells of, and reads a
+ * hundred times as much.
+ *
+ * Without the columns that the table computes: the engine takes as long to see through these as to find the trace. And
+ * with what is to be read first said, as it takes 1.3 ms to find that out.
  */
 export async function spansOfTrace(
   store: Store,
   tenant: string,
   traceId: string,
   limit: number,
-  receipts: Receipts = [],
+  where: 'with its records' | 'everywhere' = 'everywhere',
 ): Promise<SpanRow[]> {
-  const spans = `
+  const spans = (table: Tables) => `
     SELECT span_id, parent_span_id, name, kind, toInt8(kind) AS kind_number, service, tier,
            toUnixTimestamp64Nano(start) AS start_ns, version, status, attributes, resource_json
-    FROM spans PREWHERE trace_id = {trace_id:String} WHERE tenant = {tenant:String} AND ${receivedAt(receipts)}`;
-  const ask = (sql: string) => store.query<StoredSpan>(sql, { tenant, trace_id: traceId }, BY_KEY);
-  const few = await ask(`${spans} LIMIT ${FEW_SPANS + 1}`);
+    FROM ${table('spans')} PREWHERE trace_id = {trace_id:String}
+    WHERE tenant = {tenant:String} AND ${where === 'everywhere' ? '1' : withRecords(table)}`;
+  const ask = (sql: (table: Tables) => string) =>
+    store.query<StoredSpan>(wholePerShard(store, sql), { tenant, trace_id: traceId }, LOOKUP);
+  const few = await ask(table => `${spans(table)} LIMIT ${FEW_SPANS + 1}`);
   if (few.length <= FEW_SPANS) return identitiesOf(few).slice(0, limit).map(spanOf);
   const sorted = await ask(
-    `SELECT * FROM (${spans} ORDER BY version DESC LIMIT 1 BY span_id, kind)
-     ORDER BY start_ns, span_id, kind_number LIMIT ${Math.trunc(limit)}`,
+    table => `SELECT * FROM (${spans(table)} ORDER BY version DESC LIMIT 1 BY span_id, kind)
+              ORDER BY start_ns, span_id, kind_number LIMIT ${Math.trunc(limit)}`,
   );
   return sorted.map(spanOf);
 }

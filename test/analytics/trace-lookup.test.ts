@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answerTrace } from '../../analytics/trace-answer.js';
 import { TraceAnswer } from '../../schemas/index.js';
-import { currentRevision, receiptsOfTrace, recentRevision, type Store, spansOfTrace } from '../../store/index.js';
+import { currentRevision, recentRevision, type Store, spansOfTrace } from '../../store/index.js';
 import { seededRandom } from '../support/random.js';
 import { startApi, type TestApi } from './support/api.js';
 import { testParts } from './support/parts.js';
@@ -28,8 +28,9 @@ afterAll(async () => {
 describe('a trace', () => {
   test('whose row knows of spans that the first look did not see has them read again', async () => {
     const id = traceId(1_094);
-    await insertSpans(store, [{ traceId: id, spanId: spanId(1), startMs: START }]);
-    await insertRevisions(store, [{ traceId: id, endMs: START + 10, spans: 2 }]);
+    await insertSpans(store, [{ traceId: id, spanId: spanId(1), startMs: START }], START);
+    await insertArrivals(store, [{ traceId: id, offset: 1, spans: 1 }], START);
+    await insertRevisions(store, [{ traceId: id, endMs: START + 10, spans: 2 }], START);
     const asked: string[] = [];
     const query: Store['query'] = async (sql, parameters, options) => {
       const rows = await store.query(sql, parameters, options);
@@ -52,7 +53,6 @@ describe('a trace', () => {
       await insertSpans(store, [{ traceId: id, spanId: spanId(index + 1), startMs: START }], receivedMs);
       await insertArrivals(store, [{ traceId: id, offset: index + 1, spans: 1 }], receivedMs);
     }
-    expect([...(await receiptsOfTrace(store, 'default', id))].sort()).toEqual(days);
     expect((await api.read(TraceAnswer, `/api/v1/traces/${id}`)).spans).toHaveLength(2);
     // What no arrival tells of is not stored yet, as in the ledger.
     await insertSpans(store, [{ traceId: id, spanId: spanId(3), startMs: START }], Date.UTC(2026, 10, 24, 12));
@@ -62,13 +62,42 @@ describe('a trace', () => {
     expect((await api.read(TraceAnswer, `/api/v1/traces/${id}`)).spans).toHaveLength(3);
   });
 
-  test('that came in more records than a question names is looked for everywhere', async () => {
+  test('is read from the parts of its times alone: arrivals are read before it is chosen what to read', async () => {
+    const id = traceId(1_099);
+    const times = [11, 12, 13].map(hour => Date.UTC(2026, 10, 12, hour));
+    await store.command('SYSTEM STOP MERGES');
+    for (const receivedMs of times) {
+      await insertSpans(store, [{ traceId: id, spanId: spanId(1), startMs: receivedMs - 10 }], receivedMs);
+      await insertRevisions(store, [{ traceId: id, endMs: receivedMs, spans: 1 }], receivedMs);
+    }
+    await insertArrivals(store, [{ traceId: id, offset: 1, spans: 1 }], times[1]);
+    const chosen: (string | undefined)[] = [];
+    const query: Store['query'] = async (sql, parameters, options) => {
+      const plan = await store.query<{ explain: string }>(`EXPLAIN indexes = 1 ${sql}`, parameters, options);
+      chosen.push(plan.map(({ explain }) => explain.trim()).find(line => line.startsWith('Parts: ')));
+      return store.query(sql, parameters, options);
+    };
+    const watched = new Proxy(store, { get: (target, name) => (name === 'query' ? query : Reflect.get(target, name)) });
+    expect(await spansOfTrace(watched, 'default', id, 10, 'with its records')).toHaveLength(1);
+    expect((await recentRevision(watched, 'default', id))?.end_ns).toBe(`${times[1]}000000`);
+    expect(chosen).toEqual(['Parts: 1 | Granules: 1', 'Parts: 1 | Granules: 1']);
+    await store.command('SYSTEM START MERGES');
+  });
+
+  test('that came in thousands of records is found among them', async () => {
     const id = traceId(1_096);
-    const arrivals = Array.from({ length: 1_001 }, (_, index) => ({ traceId: id, offset: index + 1, spans: 1 }));
-    await insertArrivals(store, arrivals.slice(1));
-    expect(await receiptsOfTrace(store, 'default', id)).toHaveLength(1_000);
-    await insertArrivals(store, arrivals.slice(0, 1));
-    expect(await receiptsOfTrace(store, 'default', id)).toEqual([]);
+    const receivedMs = START + 5_000 * 1_000;
+    const arrivals = (offset: number) => ({ traceId: id, offset, spans: 1 });
+    for (let at = 0; at < 5_000; at += 1_000) {
+      const some = Array.from({ length: 1_000 }, (_, index) => arrivals(at + index));
+      await insertArrivals(store, some, START + at * 1_000);
+    }
+    await insertSpans(store, [{ traceId: id, spanId: spanId(1), startMs: START }], START);
+    await insertSpans(store, [{ traceId: id, spanId: spanId(2), startMs: START }], receivedMs);
+    await insertArrivals(store, [arrivals(5_000)], receivedMs);
+    await insertRevisions(store, [{ traceId: id, endMs: receivedMs - 10, spans: 2 }], START);
+    expect((await recentRevision(store, 'default', id))?.span_count).toBe(2);
+    expect(await spansOfTrace(store, 'default', id, 10, 'with its records')).toHaveLength(2);
   });
 
   test('of now is found where its records came, unless its row moved away from there', async () => {
@@ -83,9 +112,18 @@ describe('a trace', () => {
     const moved = { traceId: ids[1], place: LONDON, spans: 2 };
     await insertRevisions(store, [{ ...near, ...moved, place: NEW_YORK, isDeleted: true }], receivedMs);
     await insertRevisions(store, [{ ...moved, endMs: START - 60 * MINUTE }], receivedMs);
-    const receipts = await receiptsOfTrace(store, 'default', ids[0]);
-    expect((await recentRevision(store, 'default', ids[0], receipts))?.trace_id).toBe(ids[0]);
-    expect(await recentRevision(store, 'default', ids[1], receipts)).toBeUndefined();
+    expect((await recentRevision(store, 'default', ids[0]))?.trace_id).toBe(ids[0]);
+    expect(await recentRevision(store, 'default', ids[1])).toBeUndefined();
+    for (const [ago, isRecent] of [
+      [3, true],
+      [4, false],
+    ] as const) {
+      const id = traceId(1_100 + ago);
+      const endMs = receivedMs - ago * MINUTE;
+      await insertArrivals(store, [{ traceId: id, offset: 1, spans: 1 }], receivedMs);
+      await insertRevisions(store, [{ traceId: id, endMs, spans: 1 }], receivedMs);
+      expect((await recentRevision(store, 'default', id)) !== undefined).toBe(isRecent);
+    }
     const trace = await api.read(TraceAnswer, `/api/v1/traces/${ids[1]}`);
     expect(trace).toMatchObject({ location: { country: 'GB' }, end: '2026-11-24T08:59:00.000000000Z' });
   });

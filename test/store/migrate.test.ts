@@ -76,10 +76,16 @@ it('takes tables of one server for none of a cluster', async () => {
 it('says how parts are merged where nobody has said so before', async () => {
   const settings = async (table: string) => {
     const [[engine]] = await ask(`SELECT engine_full FROM system.tables WHERE database = 'bank' AND name = '${table}'`);
-    return String(engine).match(/(?:min_level_for_wide_part|merge_selector_base) = \d+/g);
+    return String(engine).match(/(?:min_level_for_wide_part|merge_selector_base|min_age_to_force_merge\w+) = \d+/g);
   };
   expect(await settings('spans')).toEqual(['min_level_for_wide_part = 1', 'merge_selector_base = 10']);
   expect(await settings('trace_revisions')).toEqual(['min_level_for_wide_part = 1']);
+  expect(await settings('trace_arrivals')).toEqual([
+    'min_level_for_wide_part = 1',
+    'merge_selector_base = 10',
+    'min_age_to_force_merge_seconds = 86400',
+    'min_age_to_force_merge_on_partition_only = 1',
+  ]);
   const store = openStore({ url: test.engine.url, database: 'bank', logger: SILENT });
   await store.command('ALTER TABLE spans MODIFY SETTING merge_selector_base = 7');
   await store.close();

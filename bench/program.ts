@@ -18,11 +18,14 @@ export class BenchProgram {
   readonly grpcPort: number;
   readonly #clickhouse: string;
   readonly #child: ChildProcess;
+  /** Rejects when the program ends. */
+  readonly #ended: Promise<never>;
   readonly #dataDir: string;
 
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<BenchProgram> {
     const program = new BenchProgram(await freePorts(4), settings);
-    await until(async () => (await fetch(`${program.api}/readyz`)).ok);
+    const ready = until(async () => (await fetch(`${program.api}/readyz`)).ok);
+    await Promise.race([ready, program.#ended]);
     return program;
   }
 
@@ -45,6 +48,11 @@ export class BenchProgram {
         ...settings,
       },
     });
+    this.#ended = new Promise((_, reject) => {
+      this.#child.once('exit', code => reject(new Error(`${MAIN} ended with ${code}`)));
+    });
+    // Whom nobody waits for may end.
+    this.#ended.catch(() => {});
   }
 
   get cpuSeconds(): number {

@@ -70,6 +70,9 @@ describe('a trace', () => {
       await insertSpans(store, [{ traceId: id, spanId: spanId(1), startMs: receivedMs - 10 }], receivedMs);
       await insertRevisions(store, [{ traceId: id, endMs: receivedMs, spans: 1 }], receivedMs);
     }
+    // Of another day, with the same end and ids around this one.
+    const around = [traceId(1), traceId(9_999)].map(other => ({ traceId: other, endMs: times[1], spans: 1 }));
+    await insertRevisions(store, around, Date.UTC(2026, 10, 15));
     await insertArrivals(store, [{ traceId: id, offset: 1, spans: 1 }], times[1]);
     const chosen: (string | undefined)[] = [];
     const query: Store['query'] = async (sql, parameters, options) => {

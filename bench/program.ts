@@ -24,8 +24,7 @@ export class BenchProgram {
 
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<BenchProgram> {
     const program = new BenchProgram(await freePorts(4), settings);
-    const ready = until(async () => (await fetch(`${program.api}/readyz`)).ok);
-    await Promise.race([ready, program.#ended]);
+    await program.#until(async () => (await fetch(`${program.api}/readyz`)).ok);
     return program;
   }
 
@@ -51,7 +50,7 @@ export class BenchProgram {
     this.#ended = new Promise((_, reject) => {
       this.#child.once('exit', code => reject(new Error(`${MAIN} ended with ${code}`)));
     });
-    // Whom nobody waits for may end.
+    // It may end when nobody waits for it.
     this.#ended.catch(() => {});
   }
 
@@ -84,7 +83,7 @@ export class BenchProgram {
 
   /** Resolves once everything in the log is stored. The ledger would say so, too, but counts all spans each time. */
   stored(): Promise<void> {
-    return until(async () => {
+    return this.#until(async () => {
       const metrics = await (await fetch(`${this.api}/metrics`)).text();
       const lags = [...metrics.matchAll(/^throughline_log_lag_records\{.*\} (\d+)$/gm)];
       return lags.length > 0 && lags.every(([, lag]) => lag === '0');
@@ -94,7 +93,7 @@ export class BenchProgram {
   /** Resolves once no answer about what was received can change any more. */
   settled(): Promise<void> {
     type Freshness = { freshness: { settled: boolean } };
-    return until(async () => (await this.get<Freshness>('/api/v1/latency?window=1m')).freshness.settled);
+    return this.#until(async () => (await this.get<Freshness>('/api/v1/latency?window=1m')).freshness.settled);
   }
 
   /** Of all tables, once each is merged whole: after a short run some parts wait for others that no longer come. */
@@ -102,7 +101,7 @@ export class BenchProgram {
     for (const table of ['spans', 'trace_arrivals', 'trace_revisions']) {
       await this.#engine(`OPTIMIZE TABLE throughline.${table} FINAL`);
     }
-    await until(async () => (await this.#engine('SELECT count() FROM system.merges')) === '0');
+    await this.#until(async () => (await this.#engine('SELECT count() FROM system.merges')) === '0');
     return Number(await this.#engine('SELECT sum(bytes_on_disk) FROM system.parts WHERE active'));
   }
 
@@ -111,6 +110,10 @@ export class BenchProgram {
     this.#child.kill('SIGTERM');
     await exited;
     rmSync(this.#dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+
+  async #until(holds: () => Promise<boolean>): Promise<void> {
+    await Promise.race([until(holds), this.#ended]);
   }
 
   async #engine(query: string): Promise<string> {

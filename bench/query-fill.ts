@@ -116,7 +116,7 @@ async function insertTraces(store: Store, day: Day, from: number, count: number)
 
 /**
  * The number of row `row` of a day as records bring them: by time, so that each of the blocks that they are stored in has
- * ids of the whole range. `rows` is a name, or an expression, of whole numbers.
+ * ids of the whole range. `row` is a name, or an expression.
  */
 function placeOf(row: string, { perCell }: Day): string {
   const cells = MINUTES * CITIES.length;

@@ -124,7 +124,8 @@ describe('a process with one role', () => {
     const answer = new Promise<string>(resolve => sender.once('data', data => resolve(String(data))));
     const type = 'Content-Type: application/json';
     sender.write(`POST /v1/traces HTTP/1.1\r\nHost: x\r\n${type}\r\nContent-Length: ${body.length}\r\n\r\n{`);
-    const isReading = async () => /in_flight_bytes (?!0$)/m.test(await (await fetch(`${url}/metrics`)).text());
+    const isReading = async () =>
+      /^throughline_ingest_in_flight_bytes [1-9]/m.test(await (await fetch(`${url}/metrics`)).text());
     await expect.poll(isReading, waiting).toBe(true);
 
     const exited = started.stop();

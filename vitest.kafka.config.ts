@@ -7,6 +7,8 @@ export default defineConfig({
     globalSetup: ['test/kafka/support/global-setup.ts'],
     // A broker, an engine and several processes of ours at once: one file after the other.
     maxWorkers: 1,
+    // Of those that say that they may run at the same time, each with a broker of its own.
+    maxConcurrency: 2,
     testTimeout: 120_000,
     hookTimeout: 180_000,
   },

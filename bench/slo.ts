@@ -7,7 +7,8 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { buildReport } from '../analytics/report/build.js';
 import { renderReport } from '../analytics/report/render.js';
-import { DEFAULT_LIMITS, DEFAULT_ROLLUP, type Parts } from '../analytics/settings.js';
+import { DEFAULT_LIMITS, DEFAULT_ROLLUP } from '../analytics/settings.js';
+import { SharedProgress } from '../analytics/shared-progress.js';
 import { SloHoursJob } from '../analytics/slo/hours-job.js';
 import { readSloProgress } from '../analytics/slo/slo-freshness.js';
 import { answerStatus } from '../analytics/slo/status-answer.js';
@@ -46,9 +47,10 @@ export function benchSlo(): Promise<SloFigures> {
   return withStore(async store => {
     await fill(store);
     const clock = () => END_MS;
-    const parts = { store, tenant: 'default', clock, limits: DEFAULT_LIMITS, offsets: async () => [] };
+    const progress = new SharedProgress(store, DEFAULT_LIMITS.progressMaxAgeMs);
+    const parts = { store, tenant: 'default', clock, limits: DEFAULT_LIMITS, progress, offsets: async () => [] };
     const { rows } = await sizeOf(store, 'slo_rollup');
-    const status = await measureStatus(parts as unknown as Parts, rows);
+    const status = await measureStatus(parts, rows);
     return {
       slo_status_30d: status,
       slo_report_30d: await measureReport(parts, [], 1, rows),
@@ -113,7 +115,9 @@ spec:
   return definitionIn(document);
 }
 
-async function measureStatus(parts: Parts, rows: number): Promise<QueryFigure> {
+type StatusParts = Parameters<typeof answerStatus>[0] & Parameters<typeof readSloProgress>[0];
+
+async function measureStatus(parts: StatusParts, rows: number): Promise<QueryFigure> {
   const slos = (await countedSlos(parts.store)) as CountedSlo[];
   const times: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {

@@ -1,30 +1,43 @@
-/** A broker that dies, hangs, comes back, or is not there yet. Each test has its own. */
+/**
+ * A broker that dies, hangs, comes back, or is not there yet. Each test has its own, and as they mostly wait, some run at
+ * the same time (`maxConcurrency`).
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterEach, expect, it } from 'vitest';
-import { type Bus, type BusConsumer, BusError, type LogRecord, openKafkaBus } from '../../bus/index.js';
+import { expect, it, type TestContext } from 'vitest';
+import {
+  type Bus,
+  type BusConsumer,
+  BusError,
+  type KafkaBusOptions,
+  type LogRecord,
+  openKafkaBus,
+} from '../../bus/index.js';
 import { Broker } from './support/broker.js';
-import { closeLater, optionsFor, pointsAfter, record, text } from './support/bus.js';
+import { optionsFor, pointsAfter, record, text } from './support/bus.js';
 import { type LogLine, logInto } from './support/log.js';
 
 const SECOND_MS = 1_000;
-const brokers: Broker[] = [];
+type OnFinished = TestContext['onTestFinished'];
 
-afterEach(async () => {
-  for (const broker of brokers.splice(0)) await broker.destroy();
-});
-
-async function startBroker(): Promise<Broker> {
+async function startBroker(onFinished: OnFinished): Promise<Broker> {
   const broker = await Broker.start();
-  brokers.push(broker);
+  onFinished(() => broker.destroy());
   return broker;
+}
+
+/** Closed before the broker is destroyed: what is to be done at the end is done in reverse order. */
+async function openBus(options: KafkaBusOptions, onFinished: OnFinished): Promise<Bus> {
+  const bus = await openKafkaBus(options);
+  onFinished(() => bus.close());
+  return bus;
 }
 
 setFlagsFromString('--expose-gc');
 const collect: () => void = runInNewContext('gc');
 
-/** What is held, not what was used and not yet swept. */
+/** What is held by all tests that run now, not what was used and not yet swept. */
 function heldBytes(): number {
   collect();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
@@ -102,12 +115,12 @@ async function untilCommitted(bus: Bus, timeoutMs: number): Promise<void> {
   }
 }
 
-it('killed and started again under load loses nothing that was acknowledged, and is joined again', {
+it.concurrent('killed and started again under load loses nothing that was acknowledged, and is joined again', {
   timeout: 240_000,
-}, async () => {
-  const broker = await startBroker();
+}, async ({ onTestFinished }) => {
+  const broker = await startBroker(onTestFinished);
   const options = optionsFor({ brokers: [broker.address], deliveryTimeoutMs: 5 * SECOND_MS });
-  const bus = closeLater(await openKafkaBus(options));
+  const bus = await openBus(options, onTestFinished);
   const reading = new Reading(await bus.consumer());
   const publishing = new Publishing(bus);
   for (const awayMs of [0, 6 * SECOND_MS]) {
@@ -137,16 +150,16 @@ it('killed and started again under load loses nothing that was acknowledged, and
   for (const { error } of publishing.refused) expect(error).toMatchObject({ code: 'BUS_UNAVAILABLE', retryable: true });
 });
 
-it('that is away is told within the deadline, then at once, and costs no memory; and is used again when it is back', {
+it.concurrent('that is away is told within the deadline, then at once, and costs no memory; and is used again when it is back', {
   timeout: 240_000,
-}, async () => {
-  const broker = await startBroker();
+}, async ({ onTestFinished }) => {
+  const broker = await startBroker(onTestFinished);
   const options = optionsFor({
     brokers: [broker.address],
     deliveryTimeoutMs: 3 * SECOND_MS,
     maxQueuedBytes: 4 << 20,
   });
-  const bus = closeLater(await openKafkaBus(options));
+  const bus = await openBus(options, onTestFinished);
   await bus.publish([record(0, 'before')]);
   await broker.stop();
   const heldBefore = heldBytes();
@@ -182,12 +195,12 @@ it('that is away is told within the deadline, then at once, and costs no memory;
   expect((await bus.offsets())[0].endOffset).toBeGreaterThanOrEqual(2);
 });
 
-it('that hangs is told within the deadline, and its connection does not pile up what is tried again', {
+it.concurrent('that hangs is told within the deadline, and its connection does not pile up what is tried again', {
   timeout: 240_000,
-}, async () => {
-  const broker = await startBroker();
+}, async ({ onTestFinished }) => {
+  const broker = await startBroker(onTestFinished);
   const options = optionsFor({ brokers: [broker.address], deliveryTimeoutMs: 2 * SECOND_MS, partitionCount: 4 });
-  const bus = closeLater(await openKafkaBus(options));
+  const bus = await openBus(options, onTestFinished);
   await bus.publish([0, 1, 2, 3].map(partition => record(partition, 'before')));
   broker.signal('SIGSTOP');
   const heldBefore = heldBytes();
@@ -212,10 +225,10 @@ it('that hangs is told within the deadline, and its connection does not pile up 
   }
 });
 
-it('that is not there yet is waited for, saying so; or until there is no more use in it', {
+it.concurrent('that is not there yet is waited for, saying so; or until there is no more use in it', {
   timeout: 120_000,
-}, async () => {
-  const broker = await startBroker();
+}, async ({ onTestFinished }) => {
+  const broker = await startBroker(onTestFinished);
   await broker.kill();
   const lines: LogLine[] = [];
   const stop = new AbortController();
@@ -230,16 +243,17 @@ it('that is not there yet is waited for, saying so; or until there is no more us
   const opening = openKafkaBus({ ...options, signal: undefined });
   await sleep(2 * SECOND_MS);
   await broker.up();
-  const bus = closeLater(await opening);
+  const bus = await opening;
+  onTestFinished(() => bus.close());
   await bus.publish([record(0, 'first')]);
 });
 
-it('that is away while the consumer closes does not keep it, and its member does not come back', {
+it.concurrent('that is away while the consumer closes does not keep it, and its member does not come back', {
   timeout: 120_000,
-}, async () => {
-  const broker = await startBroker();
+}, async ({ onTestFinished }) => {
+  const broker = await startBroker(onTestFinished);
   const options = optionsFor({ brokers: [broker.address] });
-  const bus = closeLater(await openKafkaBus(options));
+  const bus = await openBus(options, onTestFinished);
   const consumer = await bus.consumer();
   await bus.publish([record(0, 'a')]);
   await broker.kill();
@@ -248,7 +262,7 @@ it('that is away while the consumer closes does not keep it, and its member does
   await consumer.close();
   expect(performance.now() - startedMs).toBeLessThan(45 * SECOND_MS);
   await broker.up();
-  const next = closeLater(await openKafkaBus(options));
+  const next = await openBus(options, onTestFinished);
   const successor = await next.consumer();
   const reading = new Reading(successor);
   await untilCommitted(next, 40 * SECOND_MS);

@@ -9,6 +9,8 @@ export default defineConfig({
   test: {
     // Two cores; every file that starts an engine is a process of several hundred megabytes.
     maxWorkers: 2,
+    // Ends as soon as what is waited for is there; a second, the default, is short for a busy machine.
+    expect: { poll: { timeout: 20_000 } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [

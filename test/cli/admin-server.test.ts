@@ -112,11 +112,9 @@ describe('a process with one role', () => {
     return answer === undefined ? 'nothing listens' : `${answer.status} ${JSON.stringify(await answer.json())}`;
   }
 
-  const waiting = { timeout: 20_000, interval: 50 };
-
   test('ingest is ready, has its metrics, and while it drains it is not ready', async () => {
     const { started, url, http } = await program('ingest');
-    await expect.poll(() => readiness(url), waiting).toBe('200 {"ready":true,"reasons":[]}');
+    await expect.poll(() => readiness(url)).toBe('200 {"ready":true,"reasons":[]}');
     expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^throughline_ingest_in_flight_bytes 0$/m);
 
     const body = '{"resourceSpans":[]}';
@@ -126,10 +124,10 @@ describe('a process with one role', () => {
     sender.write(`POST /v1/traces HTTP/1.1\r\nHost: x\r\n${type}\r\nContent-Length: ${body.length}\r\n\r\n{`);
     const isReading = async () =>
       /^throughline_ingest_in_flight_bytes [1-9]/m.test(await (await fetch(`${url}/metrics`)).text());
-    await expect.poll(isReading, waiting).toBe(true);
+    await expect.poll(isReading).toBe(true);
 
     const exited = started.stop();
-    await expect.poll(() => readiness(url), waiting).toBe('503 {"ready":false,"reasons":["draining"]}');
+    await expect.poll(() => readiness(url)).toBe('503 {"ready":false,"reasons":["draining"]}');
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
     sender.write(body.slice(1));
     expect(await answer).toMatch(/^HTTP\/1\.1 200 /);
@@ -142,10 +140,10 @@ describe('a process with one role', () => {
     const { started, url } = await program('stitch', {
       THROUGHLINE_STORE_CLICKHOUSE_URL: `http://127.0.0.1:${nobody}`,
     });
-    await expect.poll(() => readiness(url), waiting).toBe('503 {"ready":false,"reasons":["starting"]}');
+    await expect.poll(() => readiness(url)).toBe('503 {"ready":false,"reasons":["starting"]}');
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
     const lag = async () => /^throughline_log_lag_records.*$/m.exec(await (await fetch(`${url}/metrics`)).text())?.[0];
-    await expect.poll(lag, waiting).toBe('throughline_log_lag_records{partition="0"} 0');
+    await expect.poll(lag).toBe('throughline_log_lag_records{partition="0"} 0');
     expect(await started.stop()).toBe(0);
   });
 

@@ -47,7 +47,7 @@ it('passes aborted transactions of others, also at the end of the log', async ()
   };
   // Before anything was ever handed out, between records, and after the last.
   await send('no', 'abort');
-  await expect.poll(isDrained, { timeout: 20_000 }).toBe(true);
+  await expect.poll(isDrained).toBe(true);
   await bus.publish([record(0, 'a', 3)]);
   await send('no', 'abort');
   await send('b', 'commit');
@@ -56,9 +56,9 @@ it('passes aborted transactions of others, also at the end of the log', async ()
   await send('no', 'abort');
   await sleep(1_000);
   await consumer.commit(pointsAfter(records));
-  await expect.poll(isDrained, { timeout: 20_000 }).toBe(true);
+  await expect.poll(isDrained).toBe(true);
   await send('no', 'abort');
-  await expect.poll(isDrained, { timeout: 20_000 }).toBe(true);
+  await expect.poll(isDrained).toBe(true);
   await producer.disconnect();
   expect((await bus.state()).partitions[0].committedItems).toBe(4);
 });

@@ -251,9 +251,9 @@ describe('out of a folder', () => {
     const folder = new SloFolder(parts(), documents, directory);
     folder.start();
     await write('slo.yaml', [sli('x'), slo('fast', 'indicatorRef: x')].join('---'));
-    await expect.poll(async () => (await documents.list()).length, { timeout: 15_000 }).toBe(1);
+    await expect.poll(async () => (await documents.list()).length).toBe(1);
     await rm(join(directory, 'slo.yaml'));
-    await expect.poll(async () => (await documents.list()).length, { timeout: 15_000 }).toBe(0);
+    await expect.poll(async () => (await documents.list()).length).toBe(0);
     await folder.close();
   });
 });

@@ -39,7 +39,7 @@ describe('inserts that wait', () => {
   it('together they have no more room than the limit; what does not fit comes again', async () => {
     const slow = await slowInsert(MAX_SPOOL_BYTES - 100_000);
     // Its data must be there first, or it would be the one for which there is no room.
-    await expect.poll(spooledBytes, { timeout: 20_000 }).toBe(MAX_SPOOL_BYTES - 100_000);
+    await expect.poll(spooledBytes).toBe(MAX_SPOOL_BYTES - 100_000);
     const refused = await insert(200_000);
     expect([refused.status, refused.headers.get('x-clickhouse-exception-code')]).toEqual([503, '243']);
     expect((await insert(50_000)).status).toBe(200);

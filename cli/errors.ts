@@ -17,8 +17,19 @@ export function explain(error: unknown): string {
   return code === '' || error.message.startsWith(code) ? error.message : `${code}: ${error.message}`;
 }
 
-/** A port that is taken, with the setting that names it; any other error as it is. */
-export function namingPort(error: unknown, config: Config): unknown {
+/** A port that is taken with the setting that names it, a disk that is full with its directory; any other error as it is. */
+export function namingResource(error: unknown, config: Config): unknown {
+  return namingDisk(namingPort(error, config), config);
+}
+
+function namingDisk(error: unknown, { dataDir }: Config): unknown {
+  if (!(error instanceof Error) || !/\bENOSPC\b/.test(error.message)) return error;
+  return new Error(`the disk of ${dataDir} is full: make room on it, then start again (${error.message})`, {
+    cause: error,
+  });
+}
+
+function namingPort(error: unknown, config: Config): unknown {
   const port = error instanceof Error ? /EADDRINUSE.*:(\d+)/.exec(error.message)?.[1] : undefined;
   if (port === undefined) return error;
   const { ingest, analytics, store, metrics } = config;

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Config } from '../schemas/index.js';
-import { namingPort } from './errors.js';
+import { namingResource } from './errors.js';
 import { letHeapGrow } from './heap-growth.js';
 import { type Role, type RunningRoles, startRoles } from './roles.js';
 import { onSignal } from './signals.js';
@@ -18,7 +18,7 @@ export async function runRoles(config: Config, roles: ReadonlySet<Role>, logger:
   });
   const running = await startRoles(config, roles, logger, stop.signal).catch(error => {
     if (stop.signal.aborted && error === stop.signal.reason) return undefined;
-    throw namingPort(error, config);
+    throw namingResource(error, config);
   });
   if (running === undefined) {
     logger.info('stopped while starting');
@@ -27,6 +27,8 @@ export async function runRoles(config: Config, roles: ReadonlySet<Role>, logger:
   process.stdout.write(greeting(roles, running));
   try {
     await Promise.race([stopped, running.failed]);
+  } catch (error) {
+    throw namingResource(error, config);
   } finally {
     await running.close();
     stopGrowing();

@@ -23,6 +23,9 @@ export interface LogFile {
 }
 
 const MAX_READERS = 128;
+const LOCK_FILE = 'lock.mdb';
+/** Far more than LMDB's first pages. */
+const NEW_LOG_BYTES = 1 << 20;
 
 /**
  * Opens the environment. A commit is written, synced, and only then made visible and resolved
@@ -34,6 +37,7 @@ export function openLogFile(directory: string, maxBytes: number): LogFile {
   try {
     mkdirSync(directory, { recursive: true });
     checkLogFile(directory);
+    checkRoom(directory);
     const environment = open<Buffer, Buffer>({
       path: directory,
       noSubdir: false,
@@ -66,6 +70,15 @@ export function openLogFile(directory: string, maxBytes: number): LogFile {
   }
 }
 
+/** LMDB maps its lock file: where the disk has no room for a page of it, touching that ends the process by SIGBUS. */
+function checkRoom(directory: string): void {
+  const sizes = [LOCK_FILE, DATA_FILE].map(name => statSync(join(directory, name), { throwIfNoEntry: false })?.size);
+  const isNew = sizes.some(size => size === undefined || size === 0);
+  if (!isNew || freeBytesAt(directory) >= NEW_LOG_BYTES) return;
+  const text = `less than ${NEW_LOG_BYTES} bytes free on the disk of ${directory}: too few for a new log`;
+  throw new BusError('BUS_FULL', `${text}. Make room, then start again`);
+}
+
 /** Once there is something in it: from now on a file without content is not a new log. */
 export function markMade({ directory }: LogFile): void {
   const path = join(directory, MADE_FILE);
@@ -77,8 +90,12 @@ export function fileBytes(file: LogFile): number {
   return statSync(join(file.directory, DATA_FILE)).size;
 }
 
-export function freeDiskBytes(file: LogFile): number {
-  const disk = statfsSync(file.directory);
+export function freeDiskBytes({ directory }: LogFile): number {
+  return freeBytesAt(directory);
+}
+
+function freeBytesAt(directory: string): number {
+  const disk = statfsSync(directory);
   return disk.bavail * disk.bsize;
 }
 

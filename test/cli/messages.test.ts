@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { BusError } from '../../bus/index.js';
 import { urlOf } from '../../cli/addresses.js';
 import { ConfigError, loadConfig } from '../../cli/config.js';
-import { explain, namingPort } from '../../cli/errors.js';
+import { explain, namingResource } from '../../cli/errors.js';
 import { readable } from '../../cli/log-text.js';
 
 describe('an address of the configuration, as a client here reaches it', () => {
@@ -40,7 +40,7 @@ describe('an error, to the person at the terminal', () => {
   });
 });
 
-describe('a port that is taken', () => {
+describe('what is taken or used up', () => {
   const config = loadConfig({ env: {} });
 
   test.each([
@@ -48,16 +48,23 @@ describe('a port that is taken', () => {
     [4317, 'ingest.grpc.port'],
     [4320, 'analytics.port'],
     [8123, 'store.embedded.port'],
-  ])('%i is named by %s', (port, setting) => {
+  ])('port %i is named by %s', (port, setting) => {
     const error = new Error(`listen EADDRINUSE: address already in use 127.0.0.1:${port}`);
-    expect((namingPort(error, config) as Error).message).toBe(
+    expect((namingResource(error, config) as Error).message).toBe(
       `${setting} is ${port}, which another program (or another Throughline) uses: stop that, or set ${setting}`,
+    );
+  });
+
+  test('a full disk is named by the data directory', () => {
+    const error = new Error('ENOSPC: no space left on device, write');
+    expect((namingResource(error, { ...config, dataDir: '/data' }) as Error).message).toBe(
+      'the disk of /data is full: make room on it, then start again (ENOSPC: no space left on device, write)',
     );
   });
 
   test('other errors stay what they are', () => {
     const error = new Error('something else');
-    expect(namingPort(error, config)).toBe(error);
+    expect(namingResource(error, config)).toBe(error);
   });
 });
 

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { SEED } from './support/seeds.js';
-import type { System } from './support/system.js';
+import { System } from './support/system.js';
 import { Tmpfs } from './support/tmpfs.js';
 import { Trial } from './support/trial.js';
 
@@ -46,13 +46,42 @@ describe(`the disk is full (seed ${SEED})`, () => {
     await second.reached(20);
     await fillUp(disk, system);
     await system.kill('up');
-    system.program('up').start();
+    // It may give up, saying why, at any moment of its start.
+    const supervisor = setInterval(() => {
+      if (!system.program('up').isRunning) system.program('up').start();
+    }, 200);
+    onTestFinished(() => clearInterval(supervisor));
     await sleep(1_500);
     disk.free();
-    // It may have given up, saying why: a supervisor starts it again.
-    if (!system.program('up').isRunning) system.program('up').start();
     await second.done;
     await system.ready();
+    clearInterval(supervisor);
     await trial.judge();
+  });
+
+  test('a program that starts on it ends, saying which disk; with room again it starts', async () => {
+    const disk = new Tmpfs(DISK_BYTES);
+    onTestFinished(() => disk.destroy());
+    const system = await System.prepare({ dataDir: disk.directory });
+    onTestFinished(() => system.destroy());
+    const program = system.program('up');
+
+    disk.fill();
+    program.start();
+    expect(await program.exited).toBe(1);
+    expect(program.log.at(-1)).toMatch(
+      `BUS_FULL: less than 1048576 bytes free on the disk of ${disk.directory}/log: too few for a new log`,
+    );
+    disk.free();
+    await system.up();
+    expect(await system.stop()).toEqual([0]);
+
+    // Now there is a log.
+    disk.fill();
+    program.start();
+    expect(await program.exited).toBe(1);
+    expect(program.log.at(-1)).toMatch(`the disk of ${disk.directory} is full: make room on it, then start again`);
+    disk.free();
+    await system.up();
   });
 });

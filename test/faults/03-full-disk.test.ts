@@ -7,6 +7,8 @@ import { Tmpfs } from './support/tmpfs.js';
 import { Trial } from './support/trial.js';
 
 const DISK_BYTES = 400 << 20;
+/** What a process has said may come a little later than its end. */
+const LAST_WORDS = { timeout: 10_000 };
 
 /** Fills the disk and waits until receivers refuse: the log's own free pages take some more. */
 async function fillUp(disk: Tmpfs, system: System): Promise<void> {
@@ -70,9 +72,9 @@ describe(`the disk is full (seed ${SEED})`, () => {
     disk.fill();
     program.start();
     expect(await program.exited).toBe(1);
-    expect(program.log.at(-1)).toMatch(
-      `BUS_FULL: less than 1048576 bytes free on the disk of ${disk.directory}/log: too few for a new log`,
-    );
+    await expect
+      .poll(() => program.log.at(-1), LAST_WORDS)
+      .toMatch(`BUS_FULL: less than 1048576 bytes free on the disk of ${disk.directory}/log: too few for a new log`);
     disk.free();
     await system.up();
     expect(await system.stop()).toEqual([0]);
@@ -81,7 +83,9 @@ describe(`the disk is full (seed ${SEED})`, () => {
     disk.fill();
     program.start();
     expect(await program.exited).toBe(1);
-    expect(program.log.at(-1)).toMatch(`the disk of ${disk.directory} is full: make room on it, then start again`);
+    await expect
+      .poll(() => program.log.at(-1), LAST_WORDS)
+      .toMatch(`the disk of ${disk.directory} is full: make room on it, then start again`);
     disk.free();
     await system.up();
   });
